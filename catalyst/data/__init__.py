@@ -1,0 +1,1 @@
+"""The lake, importers, enrichment, calendar, codec and writers: everything that touches files."""

@@ -1,0 +1,49 @@
+"""The errors catalyst raises on purpose.
+
+::
+
+    CatalystError
+    ├── InputError            wrong use or bad input: exit status 2
+    │   ├── ParamsError       a strategy parameter is unknown or out of range
+    │   ├── LakeError         a lake is missing, empty or unreadable
+    │   ├── ImportFileError   a file can't be imported as it stands
+    │   └── OutputError       an output folder can't be written
+    └── InvariantError        catalyst itself is wrong: never caught, always a bug
+        └── ConservationError money or shares appeared or vanished
+
+A message says what was wrong, with the value, what was expected and what to do, in one sentence.
+"""
+
+from __future__ import annotations
+
+
+class CatalystError(Exception):
+    """Raise for any failure that catalyst foresees; the command line prints it without traceback."""
+
+
+class InputError(CatalystError):
+    """Raise for wrong use or bad input; the command line exits with status 2."""
+
+
+class ParamsError(InputError):
+    """Raise for a strategy parameter that is unknown, of the wrong type or out of range."""
+
+
+class LakeError(InputError):
+    """Raise for a lake that is missing, empty or unreadable."""
+
+
+class ImportFileError(InputError):
+    """Raise for a file that can't be imported as it stands."""
+
+
+class OutputError(InputError):
+    """Raise for an output folder that can't be written."""
+
+
+class InvariantError(CatalystError):
+    """Raise when a law of catalyst itself is broken; no caller should catch it."""
+
+
+class ConservationError(InvariantError):
+    """Raise when cash, shares or profit don't add up exactly."""

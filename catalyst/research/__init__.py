@@ -1,0 +1,1 @@
+"""Replay, accounting and studies over a lake."""

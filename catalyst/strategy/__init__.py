@@ -1,0 +1,1 @@
+"""The strategy: pure functions of arrays, without clock, I/O, randomness or logging."""
