@@ -1,0 +1,304 @@
+"""From headline to article: everything that is stored with the news, decided once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from catalyst.data.calendar import market_state
+from catalyst.data.enrichment.clusters import WINDOW_NS, Clusters
+from catalyst.data.enrichment.identity import news_id
+from catalyst.data.enrichment.readings import Reading, read_headline, readings_frame
+from catalyst.data.enrichment.schema import (
+    ENRICHED,
+    GIVEN,
+    REQUIRED,
+    SETTLED,
+    SETTLED_REQUIRED,
+    conformed,
+)
+from catalyst.data.enrichment.sources import source_tier
+from catalyst.data.enrichment.text import plain, word_set
+from catalyst.data.enrichment.tickers import company_names, is_mislinked, joined_symbol
+from catalyst.data.enrichment.versions import Content, Link, Version, kept_versions
+from catalyst.errors import InputError
+from catalyst.strategy.values import MarketState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ADDED = frozenset({Link.CASHTAG.label, Link.NAME.label})
+_CONTENT = ("headline", "url", "author")
+_ORDER = ("headline", "url", "author", "provider", "source", "id", "retweet_of_id", "raw")
+
+_Key = tuple[str, str]
+_Entry = tuple[int, str, str, int, Link]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enriched:
+    """Hold the result of `enrich`.
+
+    Attributes
+    ----------
+    news
+        One row per article, symbol and version, columns of ``schema.ENRICHED``, sorted by
+        (known_at, news_id, symbol), which is a unique key.
+    mislinked
+        The given rows whose provider link is wrong, whole, in the order given.
+    duplicates
+        The given rows that only repeat another one, whole, in the order given.
+    links_added
+        How many rows of `news` enrichment added that weren't among the rows given.
+    """
+
+    news: pl.DataFrame
+    mislinked: pl.DataFrame
+    duplicates: pl.DataFrame
+    links_added: int
+
+
+def enrich(
+    news: pl.DataFrame,
+    *,
+    symbols: frozenset[str] | None = None,
+    names: Mapping[str, str] | None = None,
+    earlier: pl.DataFrame | None = None,
+) -> Enriched:
+    """Turn reported headlines into articles.
+
+    A pure function of its arguments and the tables: the order of rows doesn't matter, and removing
+    rows known later changes no row known earlier. Running it over its own result changes nothing:
+    a row whose `link` says that enrichment added it is read as an article without a provider's
+    link, and the link is found again.
+
+    Parameters
+    ----------
+    news
+        One row per article and provider's link: `headline`, `published_at`, `known_at` (instants,
+        UTC) and optionally `known_is_assumed`, `symbol` (the provider's, any spelling; null if
+        none), `source`, `author`, `url`, `provider`, `raw`, `id`, `retweet_of_id`, and `link` (null
+        for a new row, else as stored). Other columns come back in `mislinked` and `duplicates`.
+    symbols
+        Add links to these symbols only; None adds every cashtag and every company of the table.
+    names
+        Company names beyond the table, name -> symbol.
+    earlier
+        Rows of an earlier result, all known before those of `news`: they seed clusters and
+        corrections. Exact if it holds the 24 hours before and every row whose article or original
+        comes again. None if there is nothing before.
+
+    Returns
+    -------
+    Enriched
+        Rows given = rows of `news` that aren't added + mislinked + duplicates, where no row given
+        was added by enrichment.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or null where it may not be, or `earlier` isn't earlier.
+
+    Notes
+    -----
+    A mislinked row loses its link, not its cashtags: the article stays under those. An article that
+    speaks of no symbol has the symbol ``""`` and the link ``none``. A correction keeps cluster and
+    rank of the first version. ``tickers`` lists what the text names and the row's own symbol.
+    """
+    given = conformed(news, GIVEN, required=REQUIRED, name="news")
+    rows = _Rows(given)
+    names_known, pattern = company_names(names)
+    distinct = given["headline"].unique(maintain_order=True)
+    position = {headline: at for at, headline in enumerate(distinct)}
+    readings = [read_headline(text, names=names_known, pattern=pattern) for text in distinct]
+    reading_of = [position[headline] for headline in rows.headline]
+
+    settled = _Settled(earlier, before_ns=min(rows.known_ns, default=0))
+    claims, wrong = _claims(rows, [readings[at] for at in reading_of], symbols)
+    entries, repeated = _entries(rows, claims, settled.contents)
+    clusters = _clusters(rows, entries, settled)
+
+    taken = [entry[3] for entry in entries]
+    stored = {
+        (rows.stored_id(row), rows.symbol[row], rows.known_ns[row])
+        for row, link in enumerate(rows.link)
+        if link in _ADDED
+    }
+    added = sum(
+        link.label in _ADDED and (article, symbol, known_ns) not in stored
+        for known_ns, article, symbol, _, link in entries
+    )
+    frame = given[taken].drop("symbol", "link").with_columns(
+        pl.Series("news_id", [entry[1] for entry in entries], pl.String),
+        pl.Series("symbol", [entry[2] for entry in entries], pl.String),
+        pl.Series("link", [entry[4].label for entry in entries], pl.String),
+        pl.Series("tier", [source_tier(rows.source[row]) for row in taken], pl.Int8),
+        pl.Series("tickers", _tickers(entries, readings, reading_of), pl.List(pl.String)),
+        pl.Series("market_state", _states(rows, taken), pl.String),
+        pl.Series("cluster_id", [cluster for cluster, _ in clusters], pl.String),
+        pl.Series("cluster_rank", [rank for _, rank in clusters], pl.Int32),
+        pl.col("known_is_assumed").fill_null(value=False),
+    )
+    spoken = readings_frame(readings)[[reading_of[row] for row in taken]]
+    return Enriched(
+        news=frame.hstack(spoken).select(list(ENRICHED)),
+        mislinked=news[wrong],
+        duplicates=news[repeated],
+        links_added=added,
+    )
+
+
+class _Rows:
+    """The given rows as lists: enrichment goes row by row through Python strings."""
+
+    def __init__(self, given: pl.DataFrame) -> None:
+        self.headline: list[str] = given["headline"].to_list()
+        self.source: list[str | None] = given["source"].to_list()
+        self.symbol: list[str] = [joined_symbol(s or "") for s in given["symbol"].to_list()]
+        self.link: list[str | None] = given["link"].to_list()
+        self.id: list[str | None] = given["id"].to_list()
+        self.retweet_of_id: list[str | None] = given["retweet_of_id"].to_list()
+        self.known_ns: list[int] = given["known_at"].to_physical().to_list()
+        self.published_ns: list[int] = given["published_at"].to_physical().to_list()
+        self._content = given.select(_CONTENT)
+        self._order = given.select(pl.col(_ORDER).fill_null(""))
+        self._ids: list[str] = [
+            news_id(headline, source, published_ns=published_ns)
+            for headline, source, published_ns in zip(
+                self.headline, self.source, self.published_ns, strict=True
+            )
+        ]
+
+    def __len__(self) -> int:
+        return len(self.headline)
+
+    def stored_id(self, row: int) -> str:
+        return self._ids[row]
+
+    def version(self, row: int, link: Link) -> Version:
+        return Version(
+            self.known_ns[row], link, self._order.row(row), row, self._content.row(row)
+        )
+
+
+class _Settled:
+    """What is known from before: contents of versions, clusters of articles, firsts of clusters."""
+
+    def __init__(self, earlier: pl.DataFrame | None, *, before_ns: int) -> None:
+        self.contents: dict[_Key, list[Content]] = defaultdict(list)
+        self.assigned: dict[_Key, tuple[str, int]] = {}
+        self.clusters = Clusters()
+        if earlier is None or earlier.is_empty():
+            return
+        frame = conformed(earlier, SETTLED, required=SETTLED_REQUIRED, name="earlier")
+        frame = frame.sort("known_at", "news_id", "symbol")
+        latest_ns = int(frame["known_at"].to_physical()[-1])
+        if latest_ns >= before_ns:
+            message = (
+                f"earlier holds a row known at {latest_ns} ns, but news begins at {before_ns} ns; "
+                "expected all of earlier before news: pass such rows as news"
+            )
+            raise InputError(message)
+        for row in frame.with_columns(known_ns=pl.col("known_at").to_physical()).iter_rows(named=True):
+            key = (row["news_id"], row["symbol"])
+            self.contents[key].append(tuple(row[column] for column in _CONTENT))
+            if key in self.assigned:
+                continue
+            self.assigned[key] = (row["cluster_id"], row["cluster_rank"])
+            joinable = row["cluster_rank"] == 0 and row["known_ns"] >= before_ns - WINDOW_NS
+            self.clusters.remember(
+                row["symbol"],
+                row["known_ns"],
+                cluster_id=row["cluster_id"],
+                cluster_rank=row["cluster_rank"],
+                words=word_set(row["headline"]) if joinable else None,
+                post_id=row["id"],
+                retweet_of_id=row["retweet_of_id"],
+            )
+
+
+def _claims(
+    rows: _Rows, readings: list[Reading], symbols: frozenset[str] | None
+) -> tuple[dict[_Key, list[tuple[int, Link]]], list[int]]:
+    """Collect who says that which article speaks of which symbol; and the rows that say it wrongly."""
+    claims: dict[_Key, list[tuple[int, Link]]] = {}
+    wrong: list[int] = []
+    for row, reading in enumerate(readings):
+        article = rows.stored_id(row)
+        provided = "" if rows.link[row] in _ADDED else rows.symbol[row]
+        if provided:
+            if is_mislinked(provided, plain(rows.headline[row])):
+                wrong.append(row)
+            else:
+                claims.setdefault((article, provided), []).append((row, Link.PROVIDER))
+        link = Link.NAME if reading.named else Link.CASHTAG
+        found = [s for s in reading.tickers if symbols is None or s in symbols]
+        for symbol in found:
+            if symbol != provided:
+                claims.setdefault((article, symbol), []).append((row, link))
+        if not provided and not found:
+            claims.setdefault((article, ""), []).append((row, Link.NONE))
+    return claims, wrong
+
+
+def _entries(
+    rows: _Rows,
+    claims: dict[_Key, list[tuple[int, Link]]],
+    settled: dict[_Key, list[Content]],
+) -> tuple[list[_Entry], list[int]]:
+    """Choose the claims that become rows, in order; and the given rows that became none."""
+    entries: list[_Entry] = []
+    unused: set[int] = set()
+    used: set[int] = set()
+    for (article, symbol), claimed in claims.items():
+        before = settled.get((article, symbol), [])
+        if len(claimed) == 1 and not before:
+            kept = claimed
+        else:
+            versions = [rows.version(row, link) for row, link in claimed]
+            kept = [(v.row, v.link) for v in kept_versions(versions, settled=before)]
+        entries.extend((rows.known_ns[row], article, symbol, row, link) for row, link in kept)
+        chosen = {row for row, _ in kept}
+        for row, link in claimed:
+            # A row with a provider's link answers for that link; one without, for all it brought.
+            if rows.link[row] not in _ADDED and (link is Link.PROVIDER or not rows.symbol[row]):
+                (used if row in chosen else unused).add(row)
+    return sorted(entries), sorted(unused - used)
+
+
+def _clusters(rows: _Rows, entries: list[_Entry], settled: _Settled) -> list[tuple[str, int]]:
+    assigned = settled.assigned
+    result: list[tuple[str, int]] = []
+    for known_ns, article, symbol, row, _ in entries:
+        key = (article, symbol)
+        if key not in assigned:
+            assigned[key] = settled.clusters.assign(
+                symbol,
+                known_ns,
+                news_id=article,
+                words=word_set(rows.headline[row]),
+                post_id=rows.id[row],
+                retweet_of_id=rows.retweet_of_id[row],
+            )
+        result.append(assigned[key])
+    return result
+
+
+def _tickers(
+    entries: list[_Entry], readings: list[Reading], reading_of: list[int]
+) -> list[list[str]]:
+    return [
+        sorted({*readings[reading_of[row]].tickers, symbol} - {""})
+        for _, _, symbol, row, _ in entries
+    ]
+
+
+def _states(rows: _Rows, taken: list[int]) -> list[str]:
+    published_ns = np.array([rows.published_ns[row] for row in taken], dtype=np.int64)
+    labels = np.array([state.label for state in MarketState], dtype=object)
+    states: list[str] = labels[market_state(published_ns)].tolist()
+    return states

@@ -1,0 +1,159 @@
+"""Which companies a text speaks of: cashtags, company names, and links that are wrong."""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from catalyst.data.enrichment.phrases import phrase_pattern
+from catalyst.data.enrichment.tables import table
+from catalyst.data.enrichment.text import CASHTAG, CUT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CLASS_SEPARATOR = re.compile(r"[-/ ]")
+_NAME_EDGE = "@$"
+
+#: Company name as written -> its symbols, ascending; an empty tuple hides what the name contains.
+Names = dict[str, tuple[str, ...]]
+
+
+@lru_cache(maxsize=1 << 16)
+def joined_symbol(text: str) -> str:
+    """Write a symbol the one way it is stored.
+
+    Parameters
+    ----------
+    text
+        A symbol in any vendor's spelling: ``brk-a``, ``BRK/A``, ``$BRK.A``.
+
+    Returns
+    -------
+    str
+        Upper case, without surrounding spaces and leading ``$``, the share class behind a full
+        stop: ``BRK.A``.
+    """
+    return _CLASS_SEPARATOR.sub(".", text.strip().removeprefix("$").upper())
+
+
+def cashtags(plain_text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Find the cashtags of a text.
+
+    A cashtag is ``$`` and one to six letters, perhaps with a share class, and touches no other
+    letter, digit, underscore or ``$`` at either end: ``L$D``, ``A$AP``, ``$5M`` hold none.
+
+    Parameters
+    ----------
+    plain_text
+        Text of `catalyst.data.enrichment.text.plain`.
+
+    Returns
+    -------
+    whole : tuple of str
+        Joined symbols in order of first appearance.
+    cut : tuple of str
+        What is left of cashtags that the end of a cut text runs into (``$CAT…`` may have been
+        ``$CATM``; in three of four such tweets it was something longer). They can agree with a
+        provider's link, they don't make one.
+    """
+    if "$" not in plain_text:
+        return (), ()
+    whole: dict[str, None] = {}
+    cut: dict[str, None] = {}
+    for found in CASHTAG.finditer(plain_text):
+        kind = cut if plain_text.startswith(CUT, found.end()) else whole
+        kind[joined_symbol(found[1])] = None
+    return tuple(whole), tuple(cut)
+
+
+def is_mislinked(symbol: str, plain_text: str) -> bool:
+    """Tell whether a provider's link of a text to a symbol is wrong.
+
+    Parameters
+    ----------
+    symbol
+        Joined symbol.
+    plain_text
+        Text of `catalyst.data.enrichment.text.plain`.
+
+    Returns
+    -------
+    bool
+        True if the text has cashtags and the symbol is not among them, whatever the spelling of
+        its share class; or if ``$SYM`` occurs only inside a longer word (``L$D``, ``A$AP``).
+    """
+    whole, cut = cashtags(plain_text)
+    if symbol in whole or symbol in cut:
+        return False
+    if whole:
+        return True
+    # No cashtag of its own is left, so wherever `$SYM` occurs it is part of a longer word.
+    return "$" in plain_text and _spelling(symbol).search(plain_text) is not None
+
+
+@lru_cache(maxsize=1 << 14)
+def _spelling(symbol: str) -> re.Pattern[str]:
+    return re.compile(r"\$" + re.escape(symbol).replace(r"\.", r"[.\-/]"), re.IGNORECASE)
+
+
+def company_symbols(plain_text: str, names: Names, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    """Find the companies that a text calls by name.
+
+    Parameters
+    ----------
+    plain_text
+        Text of `catalyst.data.enrichment.text.plain`.
+    names, pattern
+        From `company_names`.
+
+    Returns
+    -------
+    tuple of str
+        Symbols in order of appearance. Of names that overlap the longest counts ("Apple
+        Hospitality" is not Apple). Mentions (``@Microsoft``) are accounts, not companies.
+    """
+    symbols: dict[str, None] = {}
+    for found in pattern.finditer(plain_text):
+        if found.start() and plain_text[found.start() - 1] in _NAME_EDGE:
+            continue
+        symbols.update(dict.fromkeys(names[found[0]]))
+    return tuple(symbols)
+
+
+def company_names(more: Mapping[str, str] | None = None) -> tuple[Names, re.Pattern[str]]:
+    """Give the names known to the symbol table, and the pattern that finds them.
+
+    Parameters
+    ----------
+    more
+        Further names, company name -> symbol, for example those of a synthetic market.
+
+    Returns
+    -------
+    names : dict
+        Name, as written and in capitals, -> its symbols.
+    pattern : re.Pattern
+        Finds the names in plain text, as whole words.
+    """
+    if not more:
+        return _known_names()
+    names = dict(_known_names()[0])
+    for name, symbol in more.items():
+        for spelling in (name, name.upper()):
+            names[spelling] = (joined_symbol(symbol),)
+    return names, phrase_pattern(names)
+
+
+@cache
+def _known_names() -> tuple[Names, re.Pattern[str]]:
+    content = table("companies")
+    symbols: dict[str, set[str]] = {}
+    for symbol, spoken in content["companies"].items():
+        for name in spoken:
+            for spelling in (name, name.upper()):
+                symbols.setdefault(spelling, set()).add(symbol)
+    names = {name: tuple(sorted(of)) for name, of in symbols.items()}
+    names.update((spelling, ()) for name in content["not_companies"] for spelling in (name, name.upper()))
+    return names, phrase_pattern(names)
