@@ -4,6 +4,5 @@ from catalyst.data.enrichment.enrichment import Enriched, enrich
 from catalyst.data.enrichment.identity import news_id
 from catalyst.data.enrichment.sources import source_tier
 from catalyst.data.enrichment.tables import enrichment_hash
-from catalyst.data.enrichment.tickers import joined_symbol
 
-__all__ = ["Enriched", "enrich", "enrichment_hash", "joined_symbol", "news_id", "source_tier"]
+__all__ = ["Enriched", "enrich", "enrichment_hash", "news_id", "source_tier"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 #: How long a cluster's first headline takes in copies.
 WINDOW_NS = 24 * 3600 * 1_000_000_000
@@ -139,9 +140,7 @@ def _joined(stories: _Stories, post_id: str | None, retweet_of_id: str | None) -
     return None if post_id is None else stories.retweeted.get(post_id)
 
 
-def _open(
-    stories: _Stories, known_ns: int, cluster_id: str, words: frozenset[str]
-) -> _First:
+def _open(stories: _Stories, known_ns: int, cluster_id: str, words: frozenset[str]) -> _First:
     first = _First(stories.next_number, known_ns, cluster_id, words, _prefix(words))
     stories.next_number += 1
     stories.firsts.append(first)
@@ -177,9 +176,7 @@ def _match(stories: _Stories, words: frozenset[str]) -> _First | None:
     known = stories.by_words.get(words)
     if known is not None:
         return known
-    candidates = {
-        number for word in _prefix(words) for number in stories.by_word.get(word, ())
-    }
+    candidates = {number for word in _prefix(words) for number in stories.by_word.get(word, ())}
     for number in sorted(candidates):
         first = stories.by_number[number]
         if _similar(words, first.words):
@@ -194,6 +191,7 @@ def _similar(words: frozenset[str], others: frozenset[str]) -> bool:
     return whole * shared >= parts * (len(words) + len(others) - shared)
 
 
+@lru_cache(maxsize=1 << 14)
 def _prefix(words: frozenset[str]) -> tuple[str, ...]:
     # Two sets of similarity s share at least ceil(s * size) words of each, so one of the first
     # size - ceil(s * size) + 1 words of each, in any fixed order. Long words are the rare ones.

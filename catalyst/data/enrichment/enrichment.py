@@ -23,8 +23,9 @@ from catalyst.data.enrichment.schema import (
 )
 from catalyst.data.enrichment.sources import source_tier
 from catalyst.data.enrichment.text import plain, word_set
-from catalyst.data.enrichment.tickers import company_names, is_mislinked, joined_symbol
+from catalyst.data.enrichment.tickers import company_names, is_mislinked
 from catalyst.data.enrichment.versions import Content, Link, Version, kept_versions
+from catalyst.data.symbols import joined_symbol
 from catalyst.errors import InputError
 from catalyst.strategy.values import MarketState
 
@@ -95,8 +96,8 @@ def enrich(
     Returns
     -------
     Enriched
-        Rows given = rows of `news` that aren't added + mislinked + duplicates, where no row given
-        was added by enrichment.
+        Rows imported = rows given - mislinked - duplicates, counted over rows without `link`; a
+        row without a provider's link is imported under every symbol that its text names.
 
     Raises
     ------
@@ -124,7 +125,7 @@ def enrich(
 
     taken = [entry[3] for entry in entries]
     stored = {
-        (rows.stored_id(row), rows.symbol[row], rows.known_ns[row])
+        (rows.article[row], rows.symbol[row], rows.known_ns[row])
         for row, link in enumerate(rows.link)
         if link in _ADDED
     }
@@ -132,16 +133,20 @@ def enrich(
         link.label in _ADDED and (article, symbol, known_ns) not in stored
         for known_ns, article, symbol, _, link in entries
     )
-    frame = given[taken].drop("symbol", "link").with_columns(
-        pl.Series("news_id", [entry[1] for entry in entries], pl.String),
-        pl.Series("symbol", [entry[2] for entry in entries], pl.String),
-        pl.Series("link", [entry[4].label for entry in entries], pl.String),
-        pl.Series("tier", [source_tier(rows.source[row]) for row in taken], pl.Int8),
-        pl.Series("tickers", _tickers(entries, readings, reading_of), pl.List(pl.String)),
-        pl.Series("market_state", _states(rows, taken), pl.String),
-        pl.Series("cluster_id", [cluster for cluster, _ in clusters], pl.String),
-        pl.Series("cluster_rank", [rank for _, rank in clusters], pl.Int32),
-        pl.col("known_is_assumed").fill_null(value=False),
+    frame = (
+        given[taken]
+        .drop("symbol", "link")
+        .with_columns(
+            pl.Series("news_id", [entry[1] for entry in entries], pl.String),
+            pl.Series("symbol", [entry[2] for entry in entries], pl.String),
+            pl.Series("link", [entry[4].label for entry in entries], pl.String),
+            pl.Series("tier", [source_tier(rows.source[row]) for row in taken], pl.Int8),
+            pl.Series("tickers", _tickers(entries, readings, reading_of), pl.List(pl.String)),
+            pl.Series("market_state", _states(rows, taken), pl.String),
+            pl.Series("cluster_id", [cluster for cluster, _ in clusters], pl.String),
+            pl.Series("cluster_rank", [rank for _, rank in clusters], pl.Int32),
+            pl.col("known_is_assumed").fill_null(value=False),
+        )
     )
     spoken = readings_frame(readings)[[reading_of[row] for row in taken]]
     return Enriched(
@@ -166,7 +171,7 @@ class _Rows:
         self.published_ns: list[int] = given["published_at"].to_physical().to_list()
         self._content = given.select(_CONTENT)
         self._order = given.select(pl.col(_ORDER).fill_null(""))
-        self._ids: list[str] = [
+        self.article: list[str] = [
             news_id(headline, source, published_ns=published_ns)
             for headline, source, published_ns in zip(
                 self.headline, self.source, self.published_ns, strict=True
@@ -176,13 +181,8 @@ class _Rows:
     def __len__(self) -> int:
         return len(self.headline)
 
-    def stored_id(self, row: int) -> str:
-        return self._ids[row]
-
     def version(self, row: int, link: Link) -> Version:
-        return Version(
-            self.known_ns[row], link, self._order.row(row), row, self._content.row(row)
-        )
+        return Version(self.known_ns[row], link, self._order.row(row), row, self._content.row(row))
 
 
 class _Settled:
@@ -203,7 +203,9 @@ class _Settled:
                 "expected all of earlier before news: pass such rows as news"
             )
             raise InputError(message)
-        for row in frame.with_columns(known_ns=pl.col("known_at").to_physical()).iter_rows(named=True):
+        for row in frame.with_columns(known_ns=pl.col("known_at").to_physical()).iter_rows(
+            named=True
+        ):
             key = (row["news_id"], row["symbol"])
             self.contents[key].append(tuple(row[column] for column in _CONTENT))
             if key in self.assigned:
@@ -224,11 +226,11 @@ class _Settled:
 def _claims(
     rows: _Rows, readings: list[Reading], symbols: frozenset[str] | None
 ) -> tuple[dict[_Key, list[tuple[int, Link]]], list[int]]:
-    """Collect who says that which article speaks of which symbol; and the rows that say it wrongly."""
+    """Collect which row links which article to which symbol, and the rows that do it wrongly."""
     claims: dict[_Key, list[tuple[int, Link]]] = {}
     wrong: list[int] = []
     for row, reading in enumerate(readings):
-        article = rows.stored_id(row)
+        article = rows.article[row]
         provided = "" if rows.link[row] in _ADDED else rows.symbol[row]
         if provided:
             if is_mislinked(provided, plain(rows.headline[row])):

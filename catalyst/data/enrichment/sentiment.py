@@ -57,5 +57,7 @@ def _analyzer() -> tuple[SentimentIntensityAnalyzer, re.Pattern[str]]:
         analyzer.lexicon.pop(word, None)
     for phrase, valence in overlay["valence"].items():
         analyzer.lexicon[phrase.replace(" ", "_")] = float(valence)
-    phrases = [phrase for phrase in overlay["valence"] if " " in phrase] + overlay["neutral_phrases"]
+    phrases = [phrase for phrase in overlay["valence"] if " " in phrase] + overlay[
+        "neutral_phrases"
+    ]
     return analyzer, phrase_pattern(phrases, flags=re.IGNORECASE)

@@ -13,11 +13,10 @@ UNKNOWN_TIER = 5
 
 
 def normalised_source(name: str) -> str:
-    """Give the form in which source names are compared: entities undone, case folded, spaces
-    collapsed, no leading ``@``.
+    """Give the form in which source names are compared.
 
-    Punctuation and compatibility characters stay on purpose: ``C_N_B_C`` and a full-width CNBC are
-    not CNBC.
+    Entities undone, case folded, spaces collapsed, no leading ``@``. Punctuation and compatibility
+    characters stay on purpose: ``C_N_B_C`` and a full-width CNBC are not CNBC.
     """
     text = unicodedata.normalize("NFC", entities_undone(name)).casefold()
     return " ".join(text.split()).removeprefix("@")

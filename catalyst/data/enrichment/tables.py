@@ -46,9 +46,7 @@ def enrichment_hash() -> str:
     """
     digest = hashlib.sha256()
     files = [
-        file
-        for file in resources.files(_PACKAGE).iterdir()
-        if file.name.endswith((".py", ".yaml"))
+        file for file in resources.files(_PACKAGE).iterdir() if file.name.endswith((".py", ".yaml"))
     ]
     for file in sorted(files, key=lambda entry: entry.name):
         content = file.read_bytes()

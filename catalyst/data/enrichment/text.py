@@ -9,7 +9,7 @@ from functools import lru_cache
 
 # Stands for the ellipsis of a cut text, which NFKC would turn into three ordinary full stops.
 CUT = "\ufffc"
-# Negative squared letters: artists write "$T🅾PPIN"; they are letters to the reader.
+# With the negative squared letters: to the reader of "$T\U0001f17ePPIN" they are letters.
 WORD_LETTER = r"\w\U0001F130-\U0001F189"
 
 _ENTITY_PASSES = 3
@@ -21,8 +21,11 @@ _MENTION = re.compile(r"(?<!\w)@\w+")
 _WORD = re.compile(r"\w+(?:'\w+)*")
 _CUT_WORD = re.compile(rf"\w*{CUT}")
 _CLASS_SUFFIX = r"(?:\.[A-Z]{1,2}|[-/][A-Z]|[.\-/][ab])"
+# In stylised words a sign stands for a letter: "W€$T", "STYL!$T", "B3@$T", "S#$T". A hash
+# sign that stands alone ("#$AMZN") is a habit of people who hold the stock.
 CASHTAG = re.compile(
-    rf"(?<![${WORD_LETTER}])\$([A-Za-z]{{1,6}}(?:{_CLASS_SUFFIX})?)(?![${WORD_LETTER}])"
+    rf"(?<![$€£¥¢§@!{WORD_LETTER}])(?<!\S#)\$([A-Za-z]{{1,6}}(?:{_CLASS_SUFFIX})?)"
+    rf"(?![$€£¥¢§{WORD_LETTER}])"
 )
 
 
@@ -42,7 +45,10 @@ def entities_undone(text: str) -> str:
 
 
 def normalised(text: str) -> str:
-    """Undo entities, apply NFKC, fold case, collapse spaces: the form that identities are made of."""
+    """Give the form that identities are made of.
+
+    Entities undone, NFKC, case folded, spaces collapsed.
+    """
     text = unicodedata.normalize("NFKC", entities_undone(text)).casefold()
     return " ".join(text.split())
 
@@ -68,7 +74,9 @@ def prose(plain_text: str) -> str:
     What is left are words: ``$IPO`` is a fund and ``$LOVE`` a ticker, ``@joy`` a name, and none of
     them says anything about the news.
     """
-    text = _RETWEET.sub("", plain_text, count=1) if plain_text.startswith(("RT", "MT")) else plain_text
+    text = plain_text
+    if text.startswith(("RT", "MT")):
+        text = _RETWEET.sub("", text, count=1)
     if "$" in text:
         text = CASHTAG.sub(" ", text)
     if "@" in text:

@@ -9,40 +9,23 @@ from typing import TYPE_CHECKING
 from catalyst.data.enrichment.phrases import phrase_pattern
 from catalyst.data.enrichment.tables import table
 from catalyst.data.enrichment.text import CASHTAG, CUT
+from catalyst.data.symbols import joined_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_CLASS_SEPARATOR = re.compile(r"[-/ ]")
 _NAME_EDGE = "@$"
 
 #: Company name as written -> its symbols, ascending; an empty tuple hides what the name contains.
 Names = dict[str, tuple[str, ...]]
 
 
-@lru_cache(maxsize=1 << 16)
-def joined_symbol(text: str) -> str:
-    """Write a symbol the one way it is stored.
-
-    Parameters
-    ----------
-    text
-        A symbol in any vendor's spelling: ``brk-a``, ``BRK/A``, ``$BRK.A``.
-
-    Returns
-    -------
-    str
-        Upper case, without surrounding spaces and leading ``$``, the share class behind a full
-        stop: ``BRK.A``.
-    """
-    return _CLASS_SEPARATOR.sub(".", text.strip().removeprefix("$").upper())
-
-
 def cashtags(plain_text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Find the cashtags of a text.
 
-    A cashtag is ``$`` and one to six letters, perhaps with a share class, and touches no other
-    letter, digit, underscore or ``$`` at either end: ``L$D``, ``A$AP``, ``$5M`` hold none.
+    A cashtag is ``$`` and one to six letters, perhaps with a share class, and touches no letter,
+    digit, underscore or sign that stands for a letter: ``L$D``, ``A$AP``, ``W€$T``, ``$5M`` hold
+    none.
 
     Parameters
     ----------
@@ -155,5 +138,6 @@ def _known_names() -> tuple[Names, re.Pattern[str]]:
             for spelling in (name, name.upper()):
                 symbols.setdefault(spelling, set()).add(symbol)
     names = {name: tuple(sorted(of)) for name, of in symbols.items()}
-    names.update((spelling, ()) for name in content["not_companies"] for spelling in (name, name.upper()))
+    for name in content["not_companies"]:
+        names.update({name: (), name.upper(): ()})
     return names, phrase_pattern(names)

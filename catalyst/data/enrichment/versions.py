@@ -81,7 +81,7 @@ def kept_versions(versions: Iterable[Version], *, settled: Sequence[Content] = (
         same_instant = bool(kept) and kept[-1].known_ns == version.known_ns
         if not same_instant and not any(_covers(before, version.content) for before in told):
             kept.append(version)
-        told.append(version.content)
+            told.append(version.content)
     return kept
 
 
