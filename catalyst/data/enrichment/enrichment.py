@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _ADDED = frozenset({Link.CASHTAG.label, Link.NAME.label})
 _CONTENT = ("headline", "url", "author")
+_NEVER_NS = 2**63 - 1
 _ORDER = ("headline", "url", "author", "provider", "source", "id", "retweet_of_id", "raw")
 
 _Key = tuple[str, str]
@@ -118,7 +119,7 @@ def enrich(
     readings = [read_headline(text, names=names_known, pattern=pattern) for text in distinct]
     reading_of = [position[headline] for headline in rows.headline]
 
-    settled = _Settled(earlier, before_ns=min(rows.known_ns, default=0))
+    settled = _Settled(earlier, before_ns=min(rows.known_ns, default=_NEVER_NS))
     claims, wrong = _claims(rows, [readings[at] for at in reading_of], symbols)
     entries, repeated = _entries(rows, claims, settled.contents)
     clusters = _clusters(rows, entries, settled)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _NAME_EDGE = "@$"
 
+_joined = lru_cache(maxsize=1 << 14)(joined_symbol)
+
 #: Company name as written -> its symbols, ascending; an empty tuple hides what the name contains.
 Names = dict[str, tuple[str, ...]]
 
@@ -47,7 +49,7 @@ def cashtags(plain_text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     cut: dict[str, None] = {}
     for found in CASHTAG.finditer(plain_text):
         kind = cut if plain_text.startswith(CUT, found.end()) else whole
-        kind[joined_symbol(found[1])] = None
+        kind[_joined(found[1])] = None
     return tuple(whole), tuple(cut)
 
 
