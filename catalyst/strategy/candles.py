@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from catalyst.errors import InputError
 from catalyst.strategy.candle_rules import (
@@ -52,7 +52,7 @@ class _Candles(NamedTuple):
     near_range: Series
 
 
-def detect(open_: Series, high: Series, low: Series, close: Series) -> NDArray[np.int8]:
+def detect(open_: ArrayLike, high: ArrayLike, low: ArrayLike, close: ArrayLike) -> NDArray[np.int8]:
     """Detect all 13 patterns on every bar of one symbol.
 
     Parameters
