@@ -118,6 +118,21 @@ def test_company_names_add_links_only_in_texts_without_a_cashtag() -> None:
     assert links(enrich(news(row("Microsoft sues $AAPL", "AAPL"))).news) == [("AAPL", "provider")]
 
 
+def test_a_bank_that_rates_another_company_is_not_in_the_news() -> None:
+    assert links(enrich(news(row("Morgan Stanley upgrades Intel"))).news) == [("INTC", "name")]
+    assert links(enrich(news(row("Morgan Stanley settles lawsuit"))).news) == [("MS", "name")]
+
+
+def test_giving_a_file_again_gives_duplicates_only() -> None:
+    file = news(row("$AAPL $MSFT up"), row("$AAPL down", "AAPL"), row("Buffett buys", "BRK-A"))
+    kept = stored(enrich(file).news)
+    again = enrich(pl.concat([kept, file]))
+
+    assert_frame_equal(again.duplicates, file)
+    assert_frame_equal(stored(again.news), kept)
+    assert again.links_added == 0
+
+
 def test_added_links_can_be_limited_to_given_symbols() -> None:
     result = enrich(news(row("$AAPL $MSFT $V", "V")), symbols=frozenset({"MSFT"}))
 

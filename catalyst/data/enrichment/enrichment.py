@@ -166,6 +166,10 @@ class _Rows:
         self.source: list[str | None] = given["source"].to_list()
         self.symbol: list[str] = [joined_symbol(s or "") for s in given["symbol"].to_list()]
         self.link: list[str | None] = given["link"].to_list()
+        self.provided = [
+            "" if link in _ADDED else symbol
+            for symbol, link in zip(self.symbol, self.link, strict=True)
+        ]
         self.id: list[str | None] = given["id"].to_list()
         self.retweet_of_id: list[str | None] = given["retweet_of_id"].to_list()
         self.known_ns: list[int] = given["known_at"].to_physical().to_list()
@@ -183,7 +187,9 @@ class _Rows:
         return len(self.headline)
 
     def version(self, row: int, link: Link) -> Version:
-        return Version(self.known_ns[row], link, self._order.row(row), row, self._content.row(row))
+        new = "" if self.link[row] else "new"
+        order = (*self._order.row(row), self.provided[row], new)
+        return Version(self.known_ns[row], link, order, row, self._content.row(row))
 
 
 class _Settled:
@@ -232,7 +238,7 @@ def _claims(
     wrong: list[int] = []
     for row, reading in enumerate(readings):
         article = rows.article[row]
-        provided = "" if rows.link[row] in _ADDED else rows.symbol[row]
+        provided = rows.provided[row]
         if provided:
             if is_mislinked(provided, plain(rows.headline[row])):
                 wrong.append(row)

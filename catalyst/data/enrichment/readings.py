@@ -11,7 +11,7 @@ import polars as pl
 from catalyst.data.enrichment.categories import breaking_words, categories
 from catalyst.data.enrichment.sentiment import sentiment
 from catalyst.data.enrichment.text import plain, prose
-from catalyst.data.enrichment.tickers import Names, cashtags, company_symbols
+from catalyst.data.enrichment.tickers import Names, cashtags, company_symbols, raters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,6 +52,8 @@ def read_headline(headline: str, *, names: Names, pattern: re.Pattern[str]) -> R
     named = not (whole or cut)
     tickers = company_symbols(text, names, pattern) if named else whole
     kinds, keywords = categories(words)
+    if named and "analyst" in kinds:
+        tickers = tuple(symbol for symbol in tickers if symbol not in raters())
     breaking = breaking_words(words)
     return Reading(
         tickers=tickers,

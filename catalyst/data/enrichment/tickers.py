@@ -132,6 +132,12 @@ def company_names(more: Mapping[str, str] | None = None) -> tuple[Names, re.Patt
 
 
 @cache
+def raters() -> frozenset[str]:
+    """Give the symbols of the banks that rate other companies."""
+    return frozenset(table("companies")["raters"])
+
+
+@cache
 def _known_names() -> tuple[Names, re.Pattern[str]]:
     content = table("companies")
     symbols: dict[str, set[str]] = {}

@@ -40,7 +40,7 @@ class Version:
         How the symbol came to it.
     order
         Everything else that the row holds, as text: makes the choice among equals independent of
-        the order of the rows.
+        the order of the rows. A row stored before comes before an equal new one.
     row
         Position in the frame given.
     content
