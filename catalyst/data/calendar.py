@@ -1,9 +1,9 @@
 """The exchange's sessions: holidays, half days and the four states of the day, New York time.
 
 The exceptions (weekdays without a session, early closes) stand in ``xnys.csv`` beside this module,
-recorded from exchange_calendars' XNYS; a test compares every session of the table with that package.
-Importing the package itself takes 1.2 s (it loads pandas and sixty other exchanges), the table 20 ms,
-and a table in the repository gives every machine and every day the same sessions.
+recorded from exchange_calendars' XNYS; a test compares every session of the table with that
+package. Importing the package itself takes 1.2 s (it loads pandas and sixty other exchanges), the
+table 20 ms, and a table in the repository gives every machine and every day the same sessions.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Sessions:
     day : int32[n]
         Session dates in New York, days since 1970-01-01.
     pre_ns, open_ns, close_ns, post_ns : int64[n]
-        Instants, ns UTC: 04:00, the open, the close (13:00 on most half days) and 20:00 New York time.
+        Instants, ns UTC: 04:00, the open, the close (13:00 on most half days) and 20:00 New York
+        time.
     """
 
     day: NDArray[np.int32]
@@ -157,7 +158,7 @@ def market_state(ts_ns: NDArray[np.int64]) -> NDArray[np.int8]:
     Returns
     -------
     int8[m]
-        Codes of :class:`catalyst.strategy.values.MarketState`; a boundary belongs to the later state.
+        Codes of `catalyst.strategy.values.MarketState`; a boundary belongs to the later state.
     """
     known = _every_session()
     index = known.containing(ts_ns)
@@ -222,8 +223,8 @@ def _session_days() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _utc_offsets(days: NDArray[np.int64]) -> NDArray[np.int64]:
-    # New York changes its clocks at 02:00 on Sundays, which are no sessions: the offset at noon holds
-    # for the whole session. One look a month would do, but 15,000 looks take 15 ms.
+    # New York changes its clocks at 02:00 on Sundays, which are no sessions: the offset at noon
+    # holds for the whole session. One look a month would do, but 15,000 looks take 15 ms.
     offsets = np.empty(len(days), dtype=np.int64)
     for row, day in enumerate(days.tolist()):
         date = _EPOCH + dt.timedelta(days=day)

@@ -1,0 +1,115 @@
+"""Rows as given: a frame, where its rows come from, and the text of one row."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalyst.errors import ImportFileError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+#: Name of the file of rows that come from memory.
+FRAME = "<frame>"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """Hold the rows of one file or frame, untouched.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Its rows; all columns are text if they come from a text file.
+    file : str
+        Name of the file, as the user wrote it.
+    line : int64[n] or None
+        Line of each row in the file; None: rows are numbered from 1.
+    broken : list of (int, str, str)
+        Rows that could not be split into columns: line, rule and JSON text.
+    notes : tuple of str
+        What was guessed in reading the file.
+    """
+
+    frame: pl.DataFrame
+    file: str = FRAME
+    line: NDArray[np.int64] | None = None
+    broken: list[tuple[int, str, str]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Give the number of rows, broken ones included."""
+        return self.frame.height + len(self.broken)
+
+    def lines(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give the lines of the rows at these positions of the frame."""
+        return rows + 1 if self.line is None else self.line[rows]
+
+    def texts(self, rows: NDArray[np.int64]) -> list[str]:
+        """Write the rows at these positions as JSON objects, every value as given.
+
+        Numbers stay numbers, text stays text; NaN and infinities, which JSON has not, become the
+        texts ``NaN``, ``Infinity`` and ``-Infinity``; times are ISO 8601.
+        """
+        picked = self.frame[rows]
+        return [_json(row) for row in picked.iter_rows(named=True)]
+
+
+def frame_given(data: object) -> pl.DataFrame:
+    """Take a polars, pandas or Arrow table as a polars frame, without copying where possible.
+
+    Raises
+    ------
+    ImportFileError
+        If it is something else.
+    """
+    import polars as pl
+
+    if isinstance(data, pl.DataFrame):
+        return data
+    if isinstance(data, pl.LazyFrame):
+        return data.collect()
+    kind = type(data)
+    foreign: Any = data
+    if kind.__module__.startswith("pandas") and hasattr(foreign, "reset_index"):
+        # pandas keeps the time in the index as often as not.
+        told = foreign.index.nlevels > 1 or foreign.index.name is not None
+        flat = foreign.reset_index() if told or hasattr(foreign.index, "tz") else foreign
+        flat = flat.rename(columns=str)
+        return pl.from_pandas(flat, nan_to_null=False)
+    if hasattr(foreign, "__arrow_c_stream__"):
+        table = pl.from_arrow(foreign)
+        if isinstance(table, pl.DataFrame):
+            return table
+    raise ImportFileError(
+        f"a {kind.__module__}.{kind.__name__} is no table; expected polars, pandas or Arrow"
+    )
+
+
+def _json(row: dict[str, object]) -> str:
+    return json.dumps(
+        {name: _plain(value) for name, value in row.items()},
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+
+def _plain(value: object) -> object:
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, dict):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [_plain(part) for part in value]
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,0 +1,160 @@
+"""Files of the lake on disk: written whole or not at all, by one writer at a time.
+
+A file is written to the lake's ``.tmp`` folder, synchronised, renamed into place, and its folder
+synchronised. Whatever interrupts a writer, readers see the old file or the new one; what is left in
+``.tmp`` is removed by the next writer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalyst.errors import LakeError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PART = "part.parquet"
+
+_LOCK = ".lock"
+_TEMPORARY = ".tmp"
+_DATE = re.compile(r"date=(\d{4}-\d{2}-\d{2})")
+_COMPRESSION_LEVEL = 3
+
+
+@contextmanager
+def only_writer(root: Path) -> Iterator[None]:
+    """Hold the lake's write lock, and clear what an interrupted writer left.
+
+    Raises
+    ------
+    LakeError
+        If another process is writing to this lake.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / _LOCK).open("a+", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise LakeError(
+                f"the lake {root} is being written by process {lock.read().strip() or 'unknown'}; "
+                "one writer at a time: wait until it has finished, then repeat the command"
+            ) from None
+        lock.seek(0)
+        lock.truncate()
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        shutil.rmtree(root / _TEMPORARY, ignore_errors=True)
+        (root / _TEMPORARY).mkdir()
+        try:
+            yield
+        finally:
+            shutil.rmtree(root / _TEMPORARY, ignore_errors=True)
+
+
+def write_table(
+    root: Path,
+    relative: str,
+    *,
+    table: pa.Table,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Replace one Parquet file of the lake atomically; equal tables give equal bytes.
+
+    Parameters
+    ----------
+    root, relative
+        The lake's folder and the file's path in it, with ``/``.
+    table
+        Its rows, in the order to be stored; one row group.
+    metadata
+        Key-value metadata of the file.
+    """
+    import pyarrow.parquet as pq
+
+    stored = table.replace_schema_metadata(dict(metadata) if metadata else None)
+    temporary = root / _TEMPORARY / relative.replace("/", "+")
+    pq.write_table(
+        stored,
+        temporary,
+        compression="zstd",
+        compression_level=_COMPRESSION_LEVEL,
+        # One row group, so that a dictionary column comes back as one chunk with one dictionary.
+        row_group_size=max(1, stored.num_rows),
+        write_statistics=True,
+    )
+    _install(root, relative, temporary)
+
+
+def remove(root: Path, relative: str) -> None:
+    """Remove one file of the lake if it is there, and its folder once that is empty."""
+    path = root / relative
+    path.unlink(missing_ok=True)
+    if path.parent.is_dir():
+        _synchronise(path.parent)
+        if path.parent != root and not any(path.parent.iterdir()):
+            path.parent.rmdir()
+            _synchronise(path.parent.parent)
+
+
+def parts(folder: Path) -> list[str]:
+    """List the Parquet files in a folder, whole paths, names ascending; empty if it is missing."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                entry.path
+                for entry in entries
+                if entry.name.endswith(".parquet") and entry.is_file()
+            )
+    except FileNotFoundError:
+        return []
+
+
+def dated_folders(folder: Path) -> list[tuple[dt.date, Path]]:
+    """List the ``date=YYYY-MM-DD`` partitions of a folder, ascending; empty if it is missing."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder))
+    except FileNotFoundError:
+        return []
+    matches = [(name, _DATE.fullmatch(name)) for name in names]
+    return [(dt.date.fromisoformat(m.group(1)), folder / name) for name, m in matches if m]
+
+
+def read_parts(paths: Sequence[str], *, columns: Sequence[str] | None = None) -> list[Any]:
+    """Read Parquet files as Arrow tables, in the order of `paths`."""
+    import pyarrow.parquet as pq
+
+    return [
+        pq.ParquetFile(path).read(columns=None if columns is None else list(columns))
+        for path in paths
+    ]
+
+
+def _install(root: Path, relative: str, temporary: Path) -> None:
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    target = root / relative
+    created = [folder for folder in target.parents if not folder.exists()]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary.replace(target)
+    _synchronise(target.parent)
+    for folder in created:
+        # A new folder is an entry of its parent, and must survive a power cut as the file does.
+        _synchronise(folder.parent)
+
+
+def _synchronise(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
