@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from catalyst.data import calendar, timeframes
 from catalyst.data.bar_intake import StagedBars, admit
 from catalyst.data.bar_rules import BarRule
-from catalyst.data.partition import PART, dated_folders, parts, write_table
+from catalyst.data.partition import PART, dated_folders, install, parts, prepare_table
 from catalyst.data.quarantine import Rejected
 from catalyst.data.ticks import PRICE_SCALE, PRICES, from_ticks, to_ticks
 
@@ -195,19 +195,20 @@ def _write_sessions(root: Path, folder: str, kept: pl.DataFrame) -> None:
     table = _arrow(kept)
     prices = [kept[name].to_numpy() for name in PRICES]
 
-    def write(job: tuple[int, int]) -> None:
+    def prepare(job: tuple[int, int]) -> str:
         start, end = job
         date = calendar.day_to_date(int(every.day[session[start]]))
         part, metadata = _ticked(
             table.slice(start, end - start), [column[start:end] for column in prices]
         )
-        write_table(root, f"{folder}/date={date}/{PART}", table=part, metadata=metadata)
+        relative = f"{folder}/date={date}/{PART}"
+        prepare_table(root, relative, table=part, metadata=metadata)
+        return relative
 
     # Files are independent of each other, so threads change their order on the clock and no byte.
     with ThreadPoolExecutor(_WRITERS) as pool:
         jobs = zip(starts[new].tolist(), ends[new].tolist(), strict=True)
-        for _ in pool.map(write, jobs):
-            pass
+        install(root, list(pool.map(prepare, jobs)))
 
 
 def _sorted(frame: pl.DataFrame) -> pl.DataFrame:

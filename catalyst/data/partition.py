@@ -28,6 +28,7 @@ _LOCK = ".lock"
 _TEMPORARY = ".tmp"
 _DATE = re.compile(r"date=(\d{4}-\d{2}-\d{2})")
 _COMPRESSION_LEVEL = 3
+_FEW = 16
 
 
 @contextmanager
@@ -68,12 +69,24 @@ def write_table(
     table: pa.Table,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Replace one Parquet file of the lake atomically; equal tables give equal bytes.
+    """Replace one Parquet file of the lake atomically; see `prepare_table` and `install`."""
+    prepare_table(root, relative, table=table, metadata=metadata)
+    install(root, [relative])
+
+
+def prepare_table(
+    root: Path,
+    relative: str,
+    *,
+    table: pa.Table,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write one Parquet file beside the lake's tables; equal tables give equal bytes.
 
     Parameters
     ----------
     root, relative
-        The lake's folder and the file's path in it, with ``/``.
+        The lake's folder and the path in it, with ``/``, that the file shall have.
     table
         Its rows, in the order to be stored; one row group.
     metadata
@@ -82,17 +95,43 @@ def write_table(
     import pyarrow.parquet as pq
 
     stored = table.replace_schema_metadata(dict(metadata) if metadata else None)
-    temporary = root / _TEMPORARY / relative.replace("/", "+")
     pq.write_table(
         stored,
-        temporary,
+        _temporary(root, relative),
         compression="zstd",
         compression_level=_COMPRESSION_LEVEL,
         # One row group, so that a dictionary column comes back as one chunk with one dictionary.
         row_group_size=max(1, stored.num_rows),
-        write_statistics=True,
     )
-    _install(root, relative, temporary)
+
+
+def install(root: Path, relatives: Sequence[str]) -> None:
+    """Put prepared files in their places, each atomically and in the order given.
+
+    A file's content is on the disk before its name is, and all names are when this returns.
+    """
+    many = len(relatives) > _FEW
+    if many:
+        # Two flushes of everything cost less than three of each file: 1 s instead of 50 s for
+        # 4,465 daily files on a busy disk.
+        os.sync()
+    folders: dict[Path, None] = {}
+    for relative in relatives:
+        temporary, target = _temporary(root, relative), root / relative
+        if not many:
+            _synchronise(temporary)
+        if not target.parent.exists():
+            # A new folder is an entry of its parent, and must survive a power cut as the file does.
+            new = [folder for folder in target.parents if not folder.exists()]
+            target.parent.mkdir(parents=True)
+            folders.update(dict.fromkeys(folder.parent for folder in new))
+        temporary.replace(target)
+        folders[target.parent] = None
+    if many:
+        os.sync()
+    else:
+        for folder in folders:
+            _synchronise(folder)
 
 
 def remove(root: Path, relative: str) -> None:
@@ -139,21 +178,12 @@ def read_parts(paths: Sequence[str], *, columns: Sequence[str] | None = None) ->
     ]
 
 
-def _install(root: Path, relative: str, temporary: Path) -> None:
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    target = root / relative
-    created = [folder for folder in target.parents if not folder.exists()]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary.replace(target)
-    _synchronise(target.parent)
-    for folder in created:
-        # A new folder is an entry of its parent, and must survive a power cut as the file does.
-        _synchronise(folder.parent)
+def _temporary(root: Path, relative: str) -> Path:
+    return root / _TEMPORARY / relative.replace("/", "+")
 
 
-def _synchronise(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _synchronise(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -125,32 +125,52 @@ def detect_nb(
 ) -> None:
     """Detect all 13 patterns on every bar, filling ``out``, int8[13, n]; see `detect`."""
     n = open_.size
-    for t in range(min(n, _LEAD_BARS)):
-        detect_last_nb(open_, high, low, close, t + 1, out[:, t])
-    size = _BLOCK_BARS + _LEAD_BARS
-    body, range_ = np.empty(size), np.empty(size)
-    mean_body, mean_range, near_range = np.empty(size), np.empty(size), np.empty(size)
-    missing = np.empty(size, dtype=np.int32)
+    scratch = np.empty((5, _LEAD_BARS + _BLOCK_BARS))
+    missing = np.empty(_LEAD_BARS + _BLOCK_BARS, dtype=np.int32)
+    # The first bars, with NaN for the bars before them that aren't there.
+    head = min(n, _LEAD_BARS)
+    padded = np.full((4, _LEAD_BARS + head), np.nan)
+    for i in range(head):
+        padded[0, _LEAD_BARS + i] = open_[i]
+        padded[1, _LEAD_BARS + i] = high[i]
+        padded[2, _LEAD_BARS + i] = low[i]
+        padded[3, _LEAD_BARS + i] = close[i]
+    _detect_block(padded[0], padded[1], padded[2], padded[3], scratch, missing, out[:, :head])
+    for pattern in range(len(LOOKBACKS)):
+        out[pattern, : LOOKBACKS[pattern]] = 0
     for start in range(_LEAD_BARS, n, _BLOCK_BARS):
-        lead = start - _LEAD_BARS
-        stop = min(n, start + _BLOCK_BARS)
-        bars = _Candles(
-            open_[lead:stop],
-            high[lead:stop],
-            low[lead:stop],
-            close[lead:stop],
-            body,
-            mean_body,
-            mean_range,
-            near_range,
+        bars = slice(start - _LEAD_BARS, min(n, start + _BLOCK_BARS))
+        _detect_block(
+            open_[bars],
+            high[bars],
+            low[bars],
+            close[bars],
+            scratch,
+            missing,
+            out[:, start : bars.stop],
         )
-        for i in range(stop - lead):
-            body[i], range_[i] = spreads_nb(bars.open[i], bars.high[i], bars.low[i], bars.close[i])
-        _means_of_ten(body, mean_body[LONG_BARS : stop - lead])
-        _means_of_ten(range_, mean_range[LONG_BARS : stop - lead])
-        _means_of_five(range_, near_range[NEAR_BARS : stop - lead])
-        _missing_facts(bars, missing[LONG_BARS : stop - lead])
-        _apply_rules(missing[LONG_BARS:], out[:, start:stop])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _detect_block(
+    open_: Series,
+    high: Series,
+    low: Series,
+    close: Series,
+    scratch: NDArray[np.float64],
+    missing: NDArray[np.int32],
+    out: NDArray[np.int8],
+) -> None:
+    n = open_.size
+    body, range_ = scratch[0], scratch[1]
+    bars = _Candles(open_, high, low, close, body, scratch[2], scratch[3], scratch[4])
+    for i in range(n):
+        body[i], range_[i] = spreads_nb(open_[i], high[i], low[i], close[i])
+    _means_of_ten(body, bars.mean_body[LONG_BARS:n])
+    _means_of_ten(range_, bars.mean_range[LONG_BARS:n])
+    _means_of_five(range_, bars.near_range[NEAR_BARS:n])
+    _missing_facts(bars, missing[LONG_BARS:n])
+    _apply_rules(missing[LONG_BARS:n], out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

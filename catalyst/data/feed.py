@@ -1,0 +1,386 @@
+"""A lake, read session by session in the order in which things became known: what a replay is fed with."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from catalyst.data.calendar import date_to_day, day_to_date, sessions
+from catalyst.data.bar_rows import BarRows
+from catalyst.data.lake import Lake
+from catalyst.data.timeframes import LENGTH_NS
+from catalyst.errors import LakeError
+from catalyst.strategy.clock import DAY_NS, HOUR_NS
+from catalyst.strategy.history import Rows, history_sessions
+from catalyst.strategy.news import empty_news
+from catalyst.strategy.params import CATEGORIES
+from catalyst.strategy.portfolio import Action
+from catalyst.strategy.values import (
+    Bytes,
+    Flags,
+    Floats,
+    Grid,
+    Indices,
+    Ints,
+    MarketState,
+    NewsBatch,
+    Session,
+)
+
+_BREAK = dt.timedelta(days=15)
+"""Longer than any pause of the exchange, so that there is a session before the first."""
+
+_STATES = {state.label: int(state) for state in MarketState}
+
+
+@dataclass(frozen=True)
+class SessionBars:
+    """Hold one session's base bars twice over: as they became known, and by symbol as the exchange traded them.
+
+    Attributes
+    ----------
+    rows, known_ns
+        What history is fed, ascending by (known_ns, symbol, ts).
+    start : int64[m + 1]
+        Rows of symbol i in ``traded`` and ``ends_ns`` are ``start[i]:start[i + 1]``, ascending by ts.
+    traded, ends_ns
+        First versions that were known in time; a bar known later fills nothing, as in a halt.
+    adjusted : int8[m]
+        How each symbol's bars are adjusted (0 raw, 1 split, 2 all), -1 without bars.
+    late
+        Number of bars known after their end and the grace.
+    assumed
+        Number of bars whose ``known_at`` is an assumption.
+    """
+
+    rows: Rows
+    known_ns: Ints
+    start: Ints
+    traded: Rows
+    ends_ns: Ints
+    adjusted: Bytes
+    late: int
+    assumed: int
+
+
+@dataclass
+class Feed:
+    """Read one timeframe of a lake in the order of time.
+
+    Parameters
+    ----------
+    lake
+        The lake.
+    timeframe
+        Base bars, such as ``5m``; None takes the finest there is.
+    symbols
+        Restrict bars and news to these; None takes all.
+
+    Raises
+    ------
+    LakeError
+        If there are no such bars, or a symbol has none.
+    """
+
+    lake: Lake
+    timeframe: str | None = None
+    symbols: Sequence[str] | None = None
+    names: tuple[str, ...] = field(init=False)
+    grid: Grid = field(init=False)
+    articles: int = field(init=False, default=0)
+    assumed_articles: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        available = sorted(self.lake.timeframes(), key=_length_ns)
+        if not available:
+            raise LakeError(
+                f"the lake {self.lake.root} holds no bars; import some with catalyst data import bars"
+            )
+        self.timeframe = self.timeframe or available[0]
+        if self.timeframe not in available:
+            known = ", ".join(available)
+            raise LakeError(
+                f"the lake {self.lake.root} has no {self.timeframe} bars; it has {known}: choose one with --timeframe"
+            )
+        traded = self.lake.symbols(self.timeframe)
+        named = set(self.lake.news_symbols())
+        if self.symbols is not None:
+            wanted = set(self.symbols)
+            missing = sorted(wanted - set(traded))
+            if missing:
+                raise LakeError(
+                    f"the lake {self.lake.root} has no {self.timeframe} bars of {', '.join(missing)}; catalyst data summary lists what it has"
+                )
+            named &= wanted
+            traded = sorted(wanted)
+        self.names = tuple(sorted({*traded, *named} - {""}))
+        self._index = {name: i for i, name in enumerate(self.names)}
+        self._days = self.lake.days(self.timeframe)
+        self._day_set = set(self._days)
+        length = _length_ns(self.timeframe)
+        self.grid = Grid(
+            length, from_open=length >= HOUR_NS and length < DAY_NS and self._from_open(length)
+        )
+        coarser = [] if self.grid.daily else [t for t in available if _length_ns(t) > length]
+        self._coarse_days = {t: set(self.lake.days(t)) for t in coarser}
+        self._universe = self._read_universe()
+        self.actions = self._read_actions()
+
+    def _from_open(self, length: int) -> bool:
+        """Tell whether hourly bars lie on 09:30, 10:30, ...: whether any bar of the first session misses the clock."""
+        rows = self.lake.read_session(str(self.timeframe), self._days[0])
+        session = self.session(self._days[0])
+        midnight = session.pre_ns - 4 * HOUR_NS
+        return bool(((rows.ts_ns - midnight) % length != 0).any())
+
+    @staticmethod
+    def session(day: dt.date) -> Session:
+        """Return the session of a date."""
+        return _sessions(day, day)[0]
+
+    def span(
+        self, start: dt.date | None, end: dt.date | None
+    ) -> tuple[list[Session], list[Session]]:
+        """Return the sessions before ``start`` that history needs, and those from ``start`` to ``end``.
+
+        Parameters
+        ----------
+        start, end
+            Dates, both included; None for the first and last day with base bars.
+
+        Raises
+        ------
+        LakeError
+            If no session with bars lies between them.
+        """
+        first, last = self._days[0], self._days[-1]
+        start_day, end_day = max(start or first, first), min(end or last, last)
+        chosen = _sessions(start_day, end_day) if start_day <= end_day else []
+        if not chosen:
+            asked = f"{start or first} to {end or last}"
+            raise LakeError(
+                f"no session with {self.timeframe} bars in {asked}; the lake has them from {first} to {last}"
+            )
+        oldest = min(
+            [first, start_day - _BREAK, *(min(days) for days in self._coarse_days.values() if days)]
+        )
+        before = _sessions(oldest, start_day - dt.timedelta(days=1))[-history_sessions(self.grid) :]
+        return before, chosen
+
+    def bars(self, session: Session, *, grace_ns: int) -> SessionBars:
+        """Read the base bars of a session.
+
+        Of several sources of a symbol, the least adjusted counts, then the first by name.
+
+        Parameters
+        ----------
+        session
+            The session.
+        grace_ns
+            A bar known this soon after its end counts as known at its end.
+        """
+        m = len(self.names)
+        day = day_to_date(session.day)
+        if day not in self._day_set:
+            return _no_bars(m)
+        read = self.lake.read_session(str(self.timeframe), day)
+        symbol, keep = self._placed(read)
+        taken = {
+            name: getattr(read, name)[keep]
+            for name in ("ts_ns", "open", "high", "low", "close", "volume", "adjusted")
+        }
+        known = read.known_ns[keep]
+        ends = (
+            np.full(len(symbol), session.close_ns)
+            if self.grid.daily
+            else taken["ts_ns"] + self.grid.timeframe_ns
+        )
+        in_time = known <= ends + grace_ns
+        effective = np.where(in_time, np.maximum(ends, 0), known)
+        rows = Rows(
+            symbol, taken["ts_ns"], taken["open"], taken["high"], taken["low"], taken["close"], taken["volume"],
+            taken["adjusted"] == 0,
+        )  # fmt: skip
+        first_of = np.ones(len(symbol), np.bool_)
+        first_of[1:] = (symbol[1:] != symbol[:-1]) | (rows.ts_ns[1:] != rows.ts_ns[:-1])
+        tradable = np.flatnonzero(first_of & in_time)
+        order = np.lexsort((rows.ts_ns, symbol, effective))
+        adjusted = np.full(m, -1, np.int8)
+        adjusted[symbol] = taken["adjusted"]
+        return SessionBars(
+            _rows_at(rows, order), effective[order], np.searchsorted(symbol[tradable], np.arange(m + 1)),
+            _rows_at(rows, tradable), ends[tradable], adjusted, int((~in_time & first_of).sum()),
+            int(read.known_is_assumed[keep].sum()),
+        )  # fmt: skip
+
+    def _placed(self, read: BarRows) -> tuple[Indices, Ints]:
+        """Return the symbols' indices of the rows that count, and these rows, of one source a symbol."""
+        table = np.array([self._index.get(name, -1) for name in read.symbols], np.int32)
+        symbol = table[read.symbol] if len(read.symbol) else np.empty(0, np.int32)
+        keep = symbol >= 0
+        rank = read.adjusted.astype(np.int32) * 128 + read.source_rank
+        best = np.full(len(self.names), 2**30, np.int32)
+        np.minimum.at(best, symbol[keep], rank[keep])
+        keep &= rank == best[np.maximum(symbol, 0)]
+        rows = np.flatnonzero(keep)
+        return symbol[rows], rows
+
+    def coarse(
+        self, session: Session, *, known_by_ns: int
+    ) -> tuple[Indices, tuple[Floats, Floats, Floats], Flags] | None:
+        """Sum a session up from coarser bars, each symbol from the finest that has it.
+
+        Parameters
+        ----------
+        session
+            A past session.
+        known_by_ns
+            Bars known later are left out.
+
+        Returns
+        -------
+        symbol, (volume, dollars, close), raw
+            Shares, sum of close x volume (USD), last close (USD) and whether unadjusted; None without coarser bars.
+        """
+        m = len(self.names)
+        day = day_to_date(session.day)
+        volume, dollars, close = np.zeros(m), np.zeros(m), np.full(m, np.nan)
+        raw, found = np.zeros(m, np.bool_), np.zeros(m, np.bool_)
+        for timeframe, days in self._coarse_days.items():
+            if day not in days:
+                continue
+            read = self.lake.read_session(timeframe, day)
+            symbol, rows = self._placed(read)
+            new = (read.known_ns[rows] <= known_by_ns) & ~found[symbol]
+            symbol, rows = symbol[new], rows[new]
+            last = np.ones(len(symbol), np.bool_)
+            last[:-1] = (symbol[1:] != symbol[:-1]) | (
+                read.ts_ns[rows][1:] != read.ts_ns[rows][:-1]
+            )
+            symbol, rows = symbol[last], rows[last]
+            np.add.at(volume, symbol, read.volume[rows])
+            np.add.at(dollars, symbol, read.volume[rows] * read.close[rows])
+            close[symbol] = read.close[rows]
+            raw[symbol] = read.adjusted[rows] == 0
+            found[symbol] = True
+        symbols = np.flatnonzero(found).astype(np.int32)
+        if not len(symbols):
+            return None
+        return symbols, (volume[symbols], dollars[symbols], close[symbols]), raw[symbols]
+
+    def news(self, after_ns: int, until_ns: int) -> NewsBatch:
+        """Read the articles that became known after one instant and until another, ascending by (known_ns, news_id)."""
+        first = dt.datetime.fromtimestamp(after_ns // 10**9, dt.UTC).date()
+        last = dt.datetime.fromtimestamp(until_ns // 10**9, dt.UTC).date()
+        frames = [
+            self.lake.read_news(first + dt.timedelta(days=k)) for k in range((last - first).days + 1)
+        ]  # fmt: skip
+        frames = [f for f in frames if f.height]
+        if not frames:
+            return empty_news()
+        rows = pl.concat(frames).with_columns(known=pl.col("known_at").cast(pl.Int64))
+        rows = rows.filter((pl.col("known") > after_ns) & (pl.col("known") <= until_ns))
+        self.articles += rows.height
+        self.assumed_articles += int(rows["known_is_assumed"].sum())
+        rows = rows.with_columns(
+            index=pl.col("symbol").replace_strict(self._index, default=-1, return_dtype=pl.Int32),
+            mask=pl.sum_horizontal(
+                *(
+                    pl.col("categories").list.contains(name).cast(pl.Int32) * (1 << b)
+                    for b, name in enumerate(CATEGORIES)
+                )
+            ),
+            state=pl.col("market_state").replace_strict(_STATES, return_dtype=pl.Int8),
+        ).filter(pl.col("index") >= 0)
+        rows = rows.sort("known", "news_id", "index")
+        ids = np.array([int(text, 16) for text in rows["news_id"].to_list()], np.uint64)
+        known = rows["known"].to_numpy()
+        return NewsBatch(
+            rows["index"].to_numpy(), ids, rows["published_at"].cast(pl.Int64).to_numpy(), known, known.copy(),
+            rows["tier"].cast(pl.Int8).to_numpy(), rows["mask"].cast(pl.Int32).to_numpy(), rows["state"].to_numpy(),
+            rows["sentiment"].cast(pl.Float64).to_numpy(), rows["cluster_rank"].cast(pl.Int32).to_numpy(),
+        )  # fmt: skip
+
+    def members(self, session: Session, *, known_by_ns: int) -> Flags:
+        """Tell which symbols are in the universe of a session, as known by an instant; all, where the lake has no universe."""
+        m = len(self.names)
+        rows = self._universe
+        if rows is None:
+            return np.ones(m, np.bool_)
+        latest: dict[tuple[int, int], int] = {}
+        for symbol, first, last, known_ns in rows:
+            if known_ns <= known_by_ns and first <= session.day:
+                latest[symbol, first] = last
+        out = np.zeros(m, np.bool_)
+        for (symbol, _), last in latest.items():
+            out[symbol] |= session.day <= last
+        return out
+
+    def _read_universe(self) -> list[tuple[int, int, int, int]] | None:
+        frame = self.lake.universe()
+        if not frame.height:
+            return None
+        rows = []
+        for symbol, first, last, known in frame.select(
+            "symbol", "from", "to", pl.col("known_at").cast(pl.Int64)
+        ).rows():
+            if symbol in self._index:
+                rows.append(
+                    (
+                        self._index[symbol],
+                        date_to_day(first),
+                        date_to_day(last) if last else 2**31,
+                        known,
+                    )
+                )
+        return sorted(rows, key=lambda row: (row[3], row))
+
+    def _read_actions(self) -> list[Action]:
+        frame = self.lake.actions()
+        latest: dict[tuple[int, int, str], Action] = {}
+        columns = ("symbol", "ex_date", "kind", "value", pl.col("known_at").cast(pl.Int64))
+        for symbol, ex_date, kind, value, known in sorted(
+            frame.select(*columns).rows(), key=lambda row: row[4]
+        ):
+            if symbol in self._index and kind in ("split", "dividend"):
+                action = Action(
+                    self._index[symbol], date_to_day(ex_date), kind, float(value), known
+                )
+                latest.setdefault((action.symbol, action.day, kind), action)
+        return sorted(latest.values(), key=lambda a: (a.day, a.symbol, a.kind, a.known_ns))
+
+
+def _sessions(first: dt.date, last: dt.date) -> list[Session]:
+    table = sessions(first, last)
+    columns = (table.day, table.pre_ns, table.open_ns, table.close_ns, table.post_ns)
+    return [Session(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+
+
+def _rows_at(rows: Rows, at: Ints) -> Rows:
+    return Rows(*(getattr(rows, name)[at] for name in Rows.__dataclass_fields__))
+
+
+def _no_bars(m: int) -> SessionBars:
+    floats = np.empty(0)
+    rows = Rows(
+        np.empty(0, np.int32),
+        np.empty(0, np.int64),
+        floats,
+        floats,
+        floats,
+        floats,
+        floats,
+        np.empty(0, np.bool_),
+    )
+    ints = np.empty(0, np.int64)
+    return SessionBars(
+        rows, ints, np.zeros(m + 1, np.int64), rows, ints, np.full(m, -1, np.int8), 0, 0
+    )
+
+
+def _length_ns(timeframe: str) -> int:
+    return LENGTH_NS.get(timeframe, DAY_NS)

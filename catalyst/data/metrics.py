@@ -1,0 +1,139 @@
+"""What a run's numbers come to: the summary beside its benchmarks, with what binds and what to be wary of."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from catalyst.data.recorder import ClosedTrade
+from catalyst.strategy.money import MICRO
+from catalyst.strategy.values import Floats
+
+SESSIONS_A_YEAR = 252
+_FEW_TRADES = 30
+_FEW_SESSIONS = 60
+_ONE_SYMBOL_SHARE = 0.5
+
+
+@dataclass
+class Curve:
+    """Hold one value a session, starting from ``values[0]`` before the first."""
+
+    values: list[float]
+
+    def grow(self, rate: float) -> None:
+        """Append the last value grown by a rate of return."""
+        self.values.append(self.values[-1] * (1.0 + rate))
+
+    def metrics(self) -> dict[str, float | None]:
+        """Return net_return (fraction), sharpe (annualised, None without variance) and max_drawdown (positive fraction)."""
+        values = np.array(self.values)
+        returns = values[1:] / values[:-1] - 1.0
+        spread = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
+        sharpe = float(returns.mean()) / spread * math.sqrt(SESSIONS_A_YEAR) if spread > 0.0 else None
+        peak = np.maximum.accumulate(values)
+        return {
+            "net_return": float(values[-1] / values[0] - 1.0),
+            "sharpe": sharpe,
+            "max_drawdown": float((1.0 - values / peak).max()),
+        }
+
+
+@dataclass
+class Benchmarks:
+    """Grow two portfolios of the run's symbols, session by session, without costs.
+
+    ``buy_and_hold`` puts equal money into every symbol that traded in the first session and holds; ``equal_weight`` holds every
+    symbol equally, rebalanced at each session's end. Both are given dividends.
+    """
+
+    equal_weight: Curve = field(default_factory=lambda: Curve([1.0]))
+    buy_and_hold: Curve = field(default_factory=lambda: Curve([1.0]))
+    _stakes: Floats | None = None
+
+    def add(self, returns: Floats, closes: Floats) -> None:
+        """Add a session: float64[m] total returns (NaN without bars today or before) and last closes (USD)."""
+        if self._stakes is None:
+            bought = np.isfinite(closes)
+            self._stakes = np.where(bought, 1.0 / max(int(bought.sum()), 1), 0.0)
+            return
+        known = np.isfinite(returns)
+        self._stakes = np.where(known, self._stakes * (1.0 + np.where(known, returns, 0.0)), self._stakes)
+        total = float(self._stakes.sum())
+        self.buy_and_hold.values.append(total if total > 0 else 1.0)
+        self.equal_weight.grow(float(returns[known].mean()) if known.any() else 0.0)
+
+    def metrics(self) -> dict[str, dict[str, float | None]]:
+        """Return the metrics of both."""
+        return {"buy_and_hold": self.buy_and_hold.metrics(), "equal_weight": self.equal_weight.metrics()}
+
+
+def trade_metrics(closed: list[ClosedTrade], traded_micro: int, mean_equity: float) -> dict[str, float | None]:
+    """Return hit_rate, expectancy (USD a trade) and turnover (value traded over mean equity)."""
+    wins = sum(t.pnl_micro > 0 for t in closed)
+    return {
+        "hit_rate": wins / len(closed) if closed else None,
+        "expectancy": sum(t.pnl_micro for t in closed) / len(closed) / MICRO if closed else None,
+        "turnover": traded_micro / MICRO / mean_equity if mean_equity > 0 else 0.0,
+    }
+
+
+def binding_rules(drops: Counter[tuple[int, str]], asked: Counter[int], signals: Counter[str], n_trades: int) -> list[dict[str, Any]]:
+    """List what dropped, held or refused, most often first; each with a sentence."""
+    total = sum(signals.values())
+    out = []
+    for (stage, rule), count in sorted(drops.items(), key=lambda item: (-item[1], item[0])):
+        of = asked[stage] if stage else total
+        what = f"candidates of stage {stage}" if stage else "signals"
+        lead = "no trades: " if not n_trades else ""
+        out.append({"stage": stage, "rule": rule, "count": count, "of": of, "text": f"{lead}{count:,} of {of:,} {what} failed {rule}"})
+    return out
+
+
+def warnings(
+    closed: list[ClosedTrade], n_sessions: int, shares: dict[str, float], late_bars: int, open_positions: dict[str, int]
+) -> list[str]:
+    """List what a reader should know before believing the result.
+
+    Parameters
+    ----------
+    closed
+        Closed trades.
+    n_sessions
+        Sessions replayed.
+    shares
+        Fractions: ``adjusted`` and ``assumed_bars`` of the bars, ``assumed_news`` of the news.
+    late_bars
+        Bars known too late to fill anything.
+    open_positions
+        Shares still held, by symbol.
+    """
+    out = []
+    if len(closed) < _FEW_TRADES:
+        out.append(f"only {len(closed)} closed trades: no conclusion about an edge is possible")
+    if n_sessions < _FEW_SESSIONS:
+        out.append(f"only {n_sessions} sessions")
+    gains: Counter[str] = Counter()
+    for trade in closed:
+        gains[trade.symbol] += trade.pnl_micro
+    total = sum(abs(v) for v in gains.values())
+    if total and len(closed) >= _FEW_TRADES:
+        symbol, gain = max(gains.items(), key=lambda item: (abs(item[1]), item[0]))
+        if abs(gain) > _ONE_SYMBOL_SHARE * total:
+            out.append(f"{symbol} carries {abs(gain) / total:.0%} of all gains and losses")
+    if shares["adjusted"]:
+        out.append(f"{shares['adjusted']:.0%} of bars are adjusted by their vendor: they know later splits or dividends")
+    if shares["assumed_news"]:
+        out.append(f"{shares['assumed_news']:.0%} of news times are assumed: publication plus a delay, not collection")
+    if shares["assumed_bars"]:
+        out.append(f"{shares['assumed_bars']:.0%} of bar times are assumed: known at the bar's end")
+    if late_bars:
+        out.append(f"{late_bars:,} bars were known too late to fill anything")
+    if open_positions:
+        held = ", ".join(f"{quantity:+,} {symbol}" for symbol, quantity in sorted(open_positions.items()))
+        out.append(f"still held at the end, marked at the last close: {held}")
+    return out

@@ -1,0 +1,371 @@
+"""A run, written down while it happens: every table of its folder, and the check that money is conserved."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from catalyst.data.codec import digest
+from catalyst.data.tables import TableWriter
+from catalyst.errors import ConservationError
+from catalyst.strategy.clock import timeframe_label
+from catalyst.strategy.decisions import Decision, Fill, Order, Screen, Signal
+from catalyst.strategy.ids import content_id
+from catalyst.strategy.money import MICRO, notional_micro
+from catalyst.strategy.news import category_names
+from catalyst.strategy.portfolio import Adjustment, PortfolioState
+from catalyst.strategy.reasons import Kind, Outcome, Reason, Role
+
+_REASONS = np.array(
+    [Reason(k).label if k in set(Reason) else "" for k in range(max(Reason) + 1)], object
+)
+
+
+@dataclass
+class _Sent:
+    order: Order
+    filled: int = 0
+    status: str = ""
+
+
+@dataclass
+class _Trade:
+    """One entry's fills as they came from the exchange, counted apart from the strategy's own ledger."""
+
+    signal: Signal
+    symbol: int
+    side: int
+    decided_ns: int
+    bought: float = 0.0
+    sold: float = 0.0
+    held: int = 0
+    cost_micro: int = 0
+    proceeds_micro: int = 0
+    fees_micro: int = 0
+    dividends_micro: int = 0
+    entry_ns: int = -1
+    exit_ns: int = -1
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def pnl_micro(self) -> int:
+        return self.side * (self.proceeds_micro - self.cost_micro) - self.fees_micro
+
+
+@dataclass(frozen=True)
+class ClosedTrade:
+    """Hold what metrics need of a closed trade: micro-dollars."""
+
+    pnl_micro: int
+    cost_micro: int
+    symbol: str
+
+
+class Recorder:
+    """Write decisions, fills and marks as they come, and keep the books a second time.
+
+    Parameters
+    ----------
+    writer
+        Where rows go.
+    names
+        The run's symbol table.
+    initial_micro
+        Cash at the start, micro-dollars.
+
+    Attributes
+    ----------
+    drops
+        How many candidates each (stage, rule) dropped; holds and refusals under stage 0.
+    closed
+        Closed trades.
+    entries
+        Number of entries that filled.
+    traded_micro
+        Value of all fills, micro-dollars.
+    """
+
+    def __init__(self, writer: TableWriter, names: tuple[str, ...], initial_micro: int) -> None:
+        self._write = writer
+        self._names = names
+        self._name_array = np.array(names, object)
+        self._initial = initial_micro
+        self._seq = 0
+        self._digest = hashlib.sha256()
+        self._sent: dict[str, _Sent] = {}
+        self._trades: dict[str, _Trade] = {}
+        self._settled_micro = 0
+        self._pending_fills: list[Fill] = []
+        self.drops: Counter[tuple[int, str]] = Counter()
+        self.asked: Counter[int] = Counter()
+        self.closed: list[ClosedTrade] = []
+        self.entries = 0
+        self.traded_micro = 0
+        self.signals: Counter[str] = Counter()
+
+    @property
+    def decision_digest(self) -> str:
+        """Return 64 hexadecimal digits over every decision so far, in order."""
+        return self._digest.hexdigest()
+
+    def fills(self, fills: tuple[Fill, ...]) -> None:
+        """Take the fills that the next decision receives."""
+        self._pending_fills += fills
+
+    def decided(
+        self, decision: Decision, state: PortfolioState, adjustments: tuple[Adjustment, ...]
+    ) -> None:
+        """Write one decision and the state after it."""
+        for adjustment in adjustments:
+            self._adjust(adjustment)
+        self._remember(decision)
+        for fill in self._pending_fills:
+            self._fill(fill)
+        self._pending_fills = []
+        text = digest(decision, self._names)
+        self._digest.update(text.encode())
+        outcomes = Counter(s.outcome for s in decision.signals)
+        n_candidates = 0 if decision.screen is None else len(decision.screen.symbol)
+        self._write.row(
+            "decisions",
+            (
+                decision.asof_ns,
+                self._seq,
+                text,
+                n_candidates,
+                len(decision.signals),
+                outcomes[Outcome.INTENT],
+                outcomes[Outcome.REFUSED],
+            ),
+        )
+        if decision.screen is not None:
+            self._screen(decision.asof_ns, decision.screen)
+        for p in decision.patterns:
+            self._write.row(
+                "patterns",
+                (p.pattern_id, decision.asof_ns, self._names[p.symbol], timeframe_label(p.timeframe_ns), p.bar_ns, p.name, p.value,
+                 p.confidence, p.aligned, p.entry, p.stop, p.target),
+            )  # fmt: skip
+        for signal in decision.signals:
+            self._signal(decision.asof_ns, signal)
+        self._close_trades(state)
+        positions = state.positions_micro
+        held = [e for e in state.entries if e.held]
+        self._write.row(
+            "equity",
+            (
+                decision.asof_ns,
+                state.cash_micro,
+                positions,
+                state.cash_micro + positions,
+                len(held),
+                self._seq,
+            ),
+        )
+        marks = dict(state.marks)
+        for e in held:
+            self._write.row(
+                "marks",
+                (
+                    decision.asof_ns,
+                    self._names[e.symbol],
+                    e.side * e.held,
+                    marks[e.symbol],
+                    self._seq,
+                ),
+            )
+        self._seq += 1
+
+    def _remember(self, decision: Decision) -> None:
+        for order_id in decision.cancels:
+            if order_id in self._sent:
+                sent = self._sent[order_id]
+                expired = sent.order.role is Role.ENTRY
+                sent.status = sent.status or ("expired" if expired else "cancelled")
+        signals = {s.signal_id: s for s in decision.signals}
+        for order in decision.orders:
+            if order.replaces_id in self._sent:
+                self._sent[order.replaces_id].status = "replaced"
+            self._sent[order.order_id] = _Sent(order)
+            if order.role is Role.ENTRY and order.entry_id not in self._trades:
+                signal = signals[order.signal_id]
+                self._trades[order.entry_id] = _Trade(
+                    signal, order.symbol, signal.side, decision.asof_ns
+                )
+
+    def _fill(self, fill: Fill) -> None:
+        sent = self._sent[fill.order_id]
+        order = sent.order
+        sent.filled += fill.quantity
+        trade = self._trades[order.entry_id]
+        value = notional_micro(fill.price, fill.quantity)
+        self.traded_micro += value
+        trade.fees_micro += fill.fee_micro
+        if order.role is Role.ENTRY:
+            self.entries += trade.entry_ns < 0
+            trade.entry_ns = fill.filled_ns if trade.entry_ns < 0 else trade.entry_ns
+            trade.bought += fill.quantity
+            trade.cost_micro += value
+            trade.held += fill.quantity
+        else:
+            trade.exit_ns = fill.filled_ns
+            trade.sold += fill.quantity
+            trade.proceeds_micro += value
+            trade.held -= fill.quantity
+            if order.role.label not in trade.reasons:
+                trade.reasons.append(order.role.label)
+        self._write.row(
+            "fills",
+            (fill.fill_id, fill.order_id, order.entry_id, self._names[fill.symbol], fill.side.label, order.role.label, fill.quantity,
+             fill.price, fill.fee_micro, fill.filled_ns, self._seq),
+        )  # fmt: skip
+
+    def _adjust(self, a: Adjustment) -> None:
+        trade = self._trades[a.entry_id]
+        if a.kind == "split":
+            trade.bought *= a.value
+            trade.sold *= a.value
+            fraction = abs(a.quantity_before) * a.value - abs(a.quantity_after)
+            if a.cash_micro:
+                trade.sold += fraction
+                trade.proceeds_micro += abs(a.cash_micro)
+            trade.held = abs(a.quantity_after)
+        else:
+            trade.dividends_micro += a.cash_micro
+        self._write.row(
+            "adjustments",
+            (
+                a.ts_ns,
+                a.entry_id,
+                self._names[a.symbol],
+                a.kind,
+                a.value,
+                a.quantity_before,
+                a.quantity_after,
+                a.cash_micro,
+                self._seq,
+            ),
+        )
+
+    def _screen(self, asof_ns: int, screen: Screen) -> None:
+        n = len(screen.symbol)
+        if not n:
+            return
+        labels = _REASONS[screen.reason]
+        self._write.columns(
+            "candidates",
+            {
+                "decided_at": np.full(n, asof_ns), "symbol": self._name_array[screen.symbol], "stage": screen.stage,
+                "passed": screen.reason == 0, "reason": labels, "value": screen.value, "threshold": screen.threshold,
+                "catalyst_score": screen.catalyst_score, "direction": screen.direction, "price": screen.price,
+                "volume": screen.volume, "change_frac": screen.change_frac, "rvol": screen.rvol,
+            },
+        )  # fmt: skip
+        codes, counts = np.unique(
+            screen.stage.astype(np.int64) * 256 + screen.reason, return_counts=True
+        )
+        for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
+            stage, reason = divmod(code, 256)
+            self.asked[stage] += count
+            if reason:
+                self.drops[stage, Reason(reason).label] += count
+
+    def _signal(self, asof_ns: int, s: Signal) -> None:
+        risk = (s.entry - s.stop) * s.side
+        reward = (s.target_1 - s.entry) * s.side / risk if risk > 0 else math.nan
+        side = "long" if s.side > 0 else "short" if s.side < 0 else "none"
+        rule = "" if s.rule is Reason.PASSED else s.rule.label
+        name = self._names[s.symbol]
+        self._write.row(
+            "signals",
+            (s.signal_id, name, asof_ns, side, s.confidence, s.catalyst_score, s.direction, s.pattern_score, s.technical_score,
+             s.volume_score, s.entry, s.stop, s.target_1, s.target_2, reward, s.size_frac, "+".join(category_names(s.categories)),
+             list(s.key_factors), list(s.pattern_ids), [f"{i:016x}" for i in s.news_ids], s.outcome.label, rule, s.value,
+             s.threshold),
+        )  # fmt: skip
+        self.signals[s.outcome.label] += 1
+        if rule:
+            self.drops[0, rule] += 1
+        if s.outcome is Outcome.REFUSED:
+            refused_id = content_id("refused", s.signal_id)
+            buy = "buy" if s.side > 0 else "sell"
+            self._write.row(
+                "orders",
+                (refused_id, "", s.signal_id, name, buy, "entry", "limit", 0, math.nan, math.nan, asof_ns, "refused", 0, "", "", rule,
+                 s.value, s.threshold),
+            )  # fmt: skip
+
+    def _close_trades(self, state: PortfolioState) -> None:
+        if not self._trades:
+            return
+        alive = {e.entry_id for e in state.entries}
+        for entry_id in [e for e in self._trades if e not in alive]:
+            trade = self._trades.pop(entry_id)
+            self._settled_micro += trade.pnl_micro + trade.dividends_micro
+            if trade.bought:
+                self._write_trade(entry_id, trade)
+            for sent in [s for s in self._sent.values() if s.order.entry_id == entry_id]:
+                self._write_order(sent)
+                del self._sent[sent.order.order_id]
+
+    def _write_trade(self, entry_id: str, t: _Trade) -> None:
+        if t.held:
+            raise ConservationError(
+                f"entry {entry_id} of {self._names[t.symbol]} ended with {t.held} shares; expected none"
+            )
+        self.closed.append(ClosedTrade(t.pnl_micro, t.cost_micro, self._names[t.symbol]))
+        self._write.row(
+            "trades",
+            (content_id("trade", entry_id), t.signal.signal_id, self._names[t.symbol], "long" if t.side > 0 else "short",
+             round(t.bought), t.entry_ns, t.cost_micro / t.bought / MICRO, t.exit_ns, t.proceeds_micro / t.sold / MICRO,
+             "+".join(t.reasons), t.fees_micro, t.pnl_micro, t.decided_ns, [f"{i:016x}" for i in t.signal.news_ids],
+             t.signal.catalyst_score, t.signal.confidence),
+        )  # fmt: skip
+
+    def _write_order(self, sent: _Sent, *, last: bool = False) -> None:
+        o = sent.order
+        status = sent.status
+        if sent.filled and sent.filled >= o.quantity:
+            status = "filled"
+        status = status or ("working" if last else "cancelled")
+        kind = "stop" if o.kind is Kind.STOP else o.kind.label
+        self._write.row(
+            "orders",
+            (o.order_id, o.entry_id, o.signal_id, self._names[o.symbol], o.side.label, o.role.label, kind, o.quantity, o.limit,
+             o.stop, o.submitted_ns, status, sent.filled, o.parent_id, o.replaces_id, "", math.nan, math.nan),
+        )  # fmt: skip
+
+    def check(self, state: PortfolioState) -> None:
+        """Compare the strategy's ledger with the fills that the exchange reported.
+
+        Raises
+        ------
+        ConservationError
+            If cash differs by a micro-dollar or a position by a share.
+        """
+        cash = (
+            self._initial
+            + self._settled_micro
+            + sum(t.pnl_micro + t.dividends_micro for t in self._trades.values())
+        )
+        if cash != state.cash_micro:
+            raise ConservationError(
+                f"cash is {state.cash_micro / MICRO:.6f} USD, but initial cash and fills give {cash / MICRO:.6f}; this is a bug"
+            )
+        held = {e.entry_id: e.held for e in state.entries if e.held}
+        counted = {k: t.held for k, t in self._trades.items() if t.held}
+        if held != counted:
+            raise ConservationError(
+                f"positions are {held}, but fills give {counted}; this is a bug"
+            )
+
+    def finish(self) -> dict[str, Any]:
+        """Write the orders that still work, and return the open positions by symbol (signed shares)."""
+        for sent in self._sent.values():
+            self._write_order(sent, last=True)
+        return {self._names[t.symbol]: t.side * t.held for t in self._trades.values() if t.held}

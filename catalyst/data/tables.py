@@ -1,0 +1,161 @@
+"""The tables of a run's folder: their columns, and a writer that keeps no more than one part in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_TS = pa.timestamp("ns", tz="UTC")
+_MONEY = pa.decimal128(20, 6)
+_TEXT, _REAL, _COUNT, _YES = pa.string(), pa.float64(), pa.int64(), pa.bool_()
+_TEXTS = pa.list_(_TEXT)
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "decisions": pa.schema(
+        [("decided_at", _TS), ("seq", _COUNT), ("digest", _TEXT), ("n_candidates", _COUNT), ("n_signals", _COUNT),
+         ("n_intents", _COUNT), ("n_refused", _COUNT)]
+    ),
+    "candidates": pa.schema(
+        [("decided_at", _TS), ("symbol", _TEXT), ("stage", pa.int8()), ("passed", _YES), ("reason", _TEXT), ("value", _REAL),
+         ("threshold", _REAL), ("catalyst_score", _REAL), ("direction", _REAL), ("price", _REAL), ("volume", _REAL),
+         ("change_frac", _REAL), ("rvol", _REAL)]
+    ),
+    "patterns": pa.schema(
+        [("pattern_id", _TEXT), ("decided_at", _TS), ("symbol", _TEXT), ("timeframe", _TEXT), ("bar_ts", _TS),
+         ("pattern", _TEXT), ("value", _COUNT), ("confidence", _REAL), ("aligned", _COUNT), ("entry", _REAL), ("stop", _REAL),
+         ("target", _REAL)]
+    ),
+    "signals": pa.schema(
+        [("signal_id", _TEXT), ("symbol", _TEXT), ("decided_at", _TS), ("side", _TEXT), ("confidence", _REAL),
+         ("catalyst_score", _REAL), ("direction", _REAL), ("pattern_score", _REAL), ("technical_score", _REAL),
+         ("volume_score", _REAL), ("entry", _REAL), ("stop", _REAL), ("target_1", _REAL), ("target_2", _REAL),
+         ("risk_reward", _REAL), ("position_size_frac", _REAL), ("catalyst_type", _TEXT), ("key_factors", _TEXTS),
+         ("pattern_ids", _TEXTS), ("news_ids", _TEXTS), ("outcome", _TEXT), ("rule", _TEXT), ("value", _REAL),
+         ("threshold", _REAL)]
+    ),
+    "orders": pa.schema(
+        [("order_id", _TEXT), ("entry_id", _TEXT), ("signal_id", _TEXT), ("symbol", _TEXT), ("side", _TEXT), ("role", _TEXT),
+         ("type", _TEXT), ("quantity", _COUNT), ("limit_price", _REAL), ("stop_price", _REAL), ("submitted_at", _TS),
+         ("status", _TEXT), ("filled_quantity", _COUNT), ("parent_id", _TEXT), ("replaces_id", _TEXT), ("rule", _TEXT),
+         ("value", _REAL), ("threshold", _REAL)]
+    ),
+    "fills": pa.schema(
+        [("fill_id", _TEXT), ("order_id", _TEXT), ("entry_id", _TEXT), ("symbol", _TEXT), ("side", _TEXT), ("role", _TEXT),
+         ("quantity", _COUNT), ("price", _REAL), ("fee", _MONEY), ("filled_at", _TS), ("decided_seq", _COUNT)]
+    ),
+    "trades": pa.schema(
+        [("trade_id", _TEXT), ("signal_id", _TEXT), ("symbol", _TEXT), ("side", _TEXT), ("quantity", _COUNT), ("entry_ts", _TS),
+         ("entry_price", _REAL), ("exit_ts", _TS), ("exit_price", _REAL), ("exit_reason", _TEXT), ("fees", _MONEY),
+         ("pnl", _MONEY), ("decided_at", _TS), ("news_ids", _TEXTS), ("catalyst_score", _REAL), ("confidence", _REAL)]
+    ),
+    "equity": pa.schema(
+        [("ts", _TS), ("cash", _MONEY), ("positions_value", _MONEY), ("equity", _MONEY), ("n_positions", _COUNT), ("seq", _COUNT)]
+    ),
+    "marks": pa.schema([("ts", _TS), ("symbol", _TEXT), ("quantity", _COUNT), ("price", _REAL), ("seq", _COUNT)]),
+    "adjustments": pa.schema(
+        [("ts", _TS), ("entry_id", _TEXT), ("symbol", _TEXT), ("kind", _TEXT), ("value", _REAL), ("quantity_before", _COUNT),
+         ("quantity_after", _COUNT), ("cash", _MONEY), ("seq", _COUNT)]
+    ),
+}  # fmt: skip
+"""Columns of each table; every run writes all of them, empty ones too."""
+
+_PART_ROWS = 100_000
+
+
+class TableWriter:
+    """Write the tables of a run, part by part.
+
+    Parameters
+    ----------
+    folder
+        An empty folder; ``<table>.parquet`` appears in it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writers: dict[str, pq.ParquetWriter] = {}
+        self._parts: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
+        self._rows: dict[str, list[Sequence[Any]]] = {name: [] for name in SCHEMAS}
+        self._pending: dict[str, int] = dict.fromkeys(SCHEMAS, 0)
+
+    def __enter__(self) -> TableWriter:
+        """Return the writer."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Write what is pending and close every file."""
+        for name in SCHEMAS:
+            if kind is None:
+                self._flush(name)
+                self._writer(name)
+        for writer in self._writers.values():
+            writer.close()
+
+    def row(self, table: str, values: Sequence[Any]) -> None:
+        """Add one row: values in the order of the table's columns; instants in int64 ns, money in int64 micro-dollars."""
+        self._rows[table].append(values)
+        self._added(table, 1)
+
+    def columns(self, table: str, values: Mapping[str, Any]) -> None:
+        """Add rows given as arrays or lists by column."""
+        schema = SCHEMAS[table]
+        arrays = [_array(values[f.name], f.type) for f in schema]
+        self._settle(table)
+        self._parts[table].append(pa.table(arrays, schema=schema))
+        self._added(table, len(arrays[0]))
+
+    def _added(self, table: str, n: int) -> None:
+        self._pending[table] += n
+        if self._pending[table] >= _PART_ROWS:
+            self._flush(table)
+
+    def _settle(self, table: str) -> None:
+        rows = self._rows[table]
+        if rows:
+            schema = SCHEMAS[table]
+            columns = zip(*rows, strict=True)
+            arrays = [_array(list(c), f.type) for c, f in zip(columns, schema, strict=True)]
+            self._parts[table].append(pa.table(arrays, schema=schema))
+            self._rows[table] = []
+
+    def _flush(self, table: str) -> None:
+        self._settle(table)
+        if self._parts[table]:
+            self._writer(table).write_table(pa.concat_tables(self._parts[table]).combine_chunks())
+        self._parts[table] = []
+        self._pending[table] = 0
+
+    def _writer(self, table: str) -> pq.ParquetWriter:
+        if table not in self._writers:
+            path = self._folder / f"{table}.parquet"
+            self._writers[table] = pq.ParquetWriter(path, SCHEMAS[table], compression="zstd")
+        return self._writers[table]
+
+
+def _array(values: Any, kind: pa.DataType) -> pa.Array:  # noqa: ANN401 - arrays or lists of a column's values
+    if kind == _MONEY:
+        return money(values)
+    if kind == _TS:
+        return pa.array(values, pa.int64()).cast(_TS)
+    return pa.array(values, kind)
+
+
+def money(micro: Sequence[int | None] | np.ndarray) -> pa.Array:  # type: ignore[type-arg]
+    """Return int64 micro-dollars as decimals with six places; None stays null."""
+    whole = pa.array(micro, pa.int64())
+    low = np.asarray(whole.fill_null(0).to_numpy(zero_copy_only=False), np.int64)
+    words = np.empty((len(low), 2), np.int64)
+    words[:, 0], words[:, 1] = low, low >> 63
+    valid = pa.array(~np.asarray(whole.is_null())).buffers()[1] if whole.null_count else None
+    return pa.Array.from_buffers(_MONEY, len(low), [valid, pa.py_buffer(words.tobytes())])

@@ -1,0 +1,129 @@
+"""Variants: named parameters in YAML, laid over one another."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from catalyst.errors import ParamsError
+from catalyst.strategy.components import BUILT_IN, Component, code_hash
+from catalyst.strategy.params import Params
+
+__all__ = ["Params", "load", "names"]
+
+
+def names() -> list[str]:
+    """Return the names of the bundled variants."""
+    return sorted(item.name.removesuffix(".yaml") for item in _folder().iterdir() if item.name.endswith(".yaml"))
+
+
+def load(source: str | Path, *, timeframe: str | None = None, settings: Sequence[str] = ()) -> Params:
+    """Read a variant.
+
+    Parameters
+    ----------
+    source
+        Name of a bundled variant, or a YAML file. Its ``over`` names the variant it is laid over (default ``spec``).
+    timeframe
+        ``1d`` lays the numbers of ``daily`` under the variant's own.
+    settings
+        Single fields laid over it, such as ``screen.price_max=1000``.
+
+    Raises
+    ------
+    ParamsError
+        If there is no such variant, or a field is unknown or out of range.
+
+    Examples
+    --------
+    >>> load("spec", settings=["screen.price_max=1000"]).screen.price_max
+    1000.0
+    """
+    layers = _layers(str(source), ())
+    under = [_read("daily")] if timeframe == "1d" and str(source) != "daily" else []
+    params = Params()
+    for layer in [*under, *layers]:
+        params = params.updated(_resolved(layer, str(source)))
+    for setting in settings:
+        params = params.updated(_setting(setting))
+    return params
+
+
+def _layers(source: str, seen: tuple[str, ...]) -> list[Mapping[str, Any]]:
+    if source in seen:
+        raise ParamsError(f"variant {source} is laid over itself ({' over '.join((*seen, source))}); remove one 'over'")
+    tree = dict(_read(source))
+    below = str(tree.pop("over", "spec"))
+    tree.setdefault("variant", Path(source).stem)
+    return [tree] if source == "spec" else [*_layers(below, (*seen, source)), tree]
+
+
+def _read(source: str) -> Mapping[str, Any]:
+    if source in names():
+        text = (_folder() / f"{source}.yaml").read_text(encoding="utf-8")
+    else:
+        path = Path(source)
+        if not path.is_file():
+            raise ParamsError(f"there is no variant {source!r}; expected one of {', '.join(names())}, or a YAML file")
+        text = path.read_text(encoding="utf-8")
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise ParamsError(f"variant {source} is not YAML{where}; expected lines such as 'screen: {{price_max: 1000}}'") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, Mapping):
+        raise ParamsError(f"variant {source} holds {type(tree).__name__}; expected names with values, such as 'risk: {{...}}'")
+    return tree
+
+
+def _setting(text: str) -> dict[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ParamsError(f"setting {text!r} has no value; expected section.field=value, such as screen.price_max=1000")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ParamsError(f"setting {text!r} has a value that is not YAML; expected a number, true, false or a list") from None
+    section, dot, leaf = name.strip().partition(".")
+    return _resolved({section: {leaf: parsed}} if dot else {section: parsed}, text)
+
+
+def _resolved(tree: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Replace ``module:function`` by the function."""
+    out = dict(tree)
+    for kind in BUILT_IN:
+        value = out.get(kind)
+        if isinstance(value, str):
+            out[kind] = _component(value, source)
+        elif isinstance(value, list):
+            out[kind] = [_component(v, source) if isinstance(v, str) else v for v in value]
+        elif isinstance(value, Mapping):
+            out[kind] = [(_component(k, source), v) for k, v in value.items()]
+    return out
+
+
+def _component(name: str, source: str) -> str | Component:
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        return name
+    try:
+        function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ParamsError(f"component {name} of {source} can't be imported ({error}); expected module:function on the path") from None
+    return Component(name, code_hash(function), function)
+
+
+def _folder() -> resources.abc.Traversable:
+    return resources.files("catalyst.data") / "variant_files"
+
+
+# The strategy may not read files, so its Params are given their loader here.
+Params.load = staticmethod(load)

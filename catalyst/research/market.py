@@ -1,0 +1,219 @@
+"""The market of a replay: time passes, bars become known, orders meet bars. All of it answers from the lake."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from catalyst.data.feed import Feed, SessionBars
+from catalyst.strategy.clock import DAY_NS, is_regular_bar, last_complete_slot, market_state
+from catalyst.strategy.decisions import Decision, Fill
+from catalyst.strategy.exchange import Bar, Book
+from catalyst.strategy.history import FRAME_BARS, History, Rows
+from catalyst.strategy.params import Params
+from catalyst.strategy.portfolio import Action
+from catalyst.strategy.session import Look
+from catalyst.strategy.values import Bytes, Floats, Ints, MarketView, Session, Survey
+
+_LOOK_BARS = 8
+_NEWS_REACH_NS = 15 * DAY_NS
+
+
+class Market:
+    """Answer the session loop from a feed.
+
+    Parameters
+    ----------
+    feed
+        The lake, in the order of time.
+    params
+        Windows, fill model, costs.
+
+    Attributes
+    ----------
+    book
+        The exchange's working orders.
+    adjusted : int8[m]
+        How each symbol's latest bars are adjusted: 0 raw, 1 split, 2 all, -1 unseen.
+    closes, returns : float64[m]
+        Each symbol's last close (USD), and its total return over the current session; NaN without bars.
+    late_bars, assumed_bars, bars
+        Counts over the whole run.
+    """
+
+    def __init__(self, feed: Feed, params: Params) -> None:
+        m = len(feed.names)
+        self.feed = feed
+        self.params = params
+        self.book = Book()
+        self.history = History(m, feed.grid, params)
+        self.adjusted: Bytes = np.full(m, -1, np.int8)
+        self.closes: Floats = np.full(m, np.nan)
+        self.returns: Floats = np.full(m, np.nan)
+        self.late_bars = self.assumed_bars = self.bars = self.adjusted_bars = 0
+        self._asof_ns = 0
+        self._news_ns = 0
+        self._today: SessionBars | None = None
+        self._queue: Rows | None = None
+        self._queue_known: Ints = np.empty(0, np.int64)
+        self._pushed = 0
+        self._actions = feed.actions
+        self._ex_today: tuple[Action, ...] = ()
+        self._unknown_splits: list[tuple[int, Action, int]] = []
+        self._before: Session | None = None
+
+    def warm_up(self, before: list[Session]) -> None:
+        """Feed history with the sessions before the first, as they became known; nothing is decided or traded."""
+        for session in before:
+            self.open_session(session)
+            self._push_until(session.post_ns)
+            self.close_session()
+        self.late_bars = self.assumed_bars = self.bars = self.adjusted_bars = 0
+
+    def open_session(self, session: Session) -> None:
+        """Begin a session: yesterday's coarser bars, today's splits, universe and bars to come."""
+        if self._before is not None:
+            coarse = self.feed.coarse(self._before, known_by_ns=session.pre_ns)
+            if coarse is not None:
+                symbol, totals, raw = coarse
+                self.history.add_coarse(self._before, symbol, totals=totals, raw=raw)
+        cut = session.close_ns if self.feed.grid.daily else session.pre_ns
+        self.history.open_session(session, member=self.feed.members(session, known_by_ns=cut))
+        self._take_actions(session)
+        self._today = self.feed.bars(session, grace_ns=round(self.params.execution.bar_grace_s * 1e9))
+        self._queue, self._queue_known = self._queued(self._today)
+        self._pushed = 0
+        self._asof_ns = session.pre_ns
+        if not self._news_ns:
+            self._news_ns = session.pre_ns - _NEWS_REACH_NS
+        self.history.news.push(self.feed.news(self._news_ns, session.pre_ns))
+        self._news = self.feed.news(session.pre_ns, session.post_ns)
+        self._news_at = 0
+        self._news_ns = session.post_ns
+        self._before = session
+        self.adjusted = np.where(self._today.adjusted >= 0, self._today.adjusted, self.adjusted).astype(np.int8)
+        self.late_bars += self._today.late
+        self.assumed_bars += self._today.assumed
+        self.bars += len(self._today.known_ns)
+        self.adjusted_bars += int((~self._today.rows.raw).sum())
+
+    def _queued(self, today: SessionBars) -> tuple[Rows, Ints]:
+        if self._queue is None or self._pushed == len(self._queue_known):
+            return today.rows, today.known_ns
+        known = np.concatenate([self._queue_known[self._pushed :], today.known_ns])
+        columns = {
+            name: np.concatenate([getattr(self._queue, name)[self._pushed :], getattr(today.rows, name)])
+            for name in Rows.__dataclass_fields__
+        }
+        order = np.lexsort((columns["ts_ns"], columns["symbol"], known))
+        return Rows(**{name: values[order] for name, values in columns.items()}), known[order]
+
+    def _take_actions(self, session: Session) -> None:
+        due = [a for a in self._actions if a.day <= session.day]
+        self._actions = self._actions[len(due) :]
+        self._ex_today = tuple(due)
+        self._unknown_splits += [(a.known_ns, a, session.pre_ns) for a in due if a.kind == "split"]
+        self._let_splits_in(session.pre_ns)
+
+    def _let_splits_in(self, asof_ns: int) -> None:
+        if not self._unknown_splits:
+            return
+        for known_ns, action, ex_ns in self._unknown_splits:
+            if known_ns <= asof_ns:
+                self.history.add_split(action.symbol, ex_ns, ratio=action.value)
+        self._unknown_splits = [row for row in self._unknown_splits if row[0] > asof_ns]
+
+    def actions_of(self, symbols: tuple[int, ...]) -> tuple[Action, ...]:
+        """Return today's actions of held symbols that their bars don't contain already.
+
+        The broker books them on the ex-date, known or not. Adjusted bars contain splits; bars adjusted for everything
+        contain dividends too.
+        """
+        kinds = {0: ("split", "dividend"), 1: ("dividend",)}
+        return tuple(
+            a for a in self._ex_today if a.symbol in symbols and a.kind in kinds.get(int(self.adjusted[a.symbol]), ())
+        )
+
+    def advance(self, asof_ns: int) -> tuple[tuple[Fill, ...], Survey]:
+        """Let time pass: match the book against the bars that ended, then let bars and news become known."""
+        fills = self._match(asof_ns) if self.book.working else ()
+        self._let_splits_in(asof_ns)
+        self._push_until(asof_ns)
+        self._asof_ns = asof_ns
+        return fills, self.history.survey(asof_ns)
+
+    def _push_until(self, asof_ns: int) -> None:
+        assert self._queue is not None  # noqa: S101 - a session is open
+        end = int(self._queue_known.searchsorted(asof_ns, side="right"))
+        self.history.push(self._queue, self._pushed, end)
+        self._pushed = max(end, self._pushed)
+        known = self._news.known_ns
+        if self._news_at < len(known) and known[self._news_at] <= asof_ns:
+            end = int(known.searchsorted(asof_ns, side="right"))
+            part = slice(self._news_at, end)
+            self.history.news.push(replace(self._news, **{k: v[part] for k, v in vars(self._news).items()}))
+            self._news_at = end
+
+    def _match(self, asof_ns: int) -> tuple[Fill, ...]:
+        assert self._today is not None  # noqa: S101 - a session is open
+        today, session, grid = self._today, self.history.session, self.feed.grid
+        met: list[tuple[int, int, int]] = []
+        for symbol in self.book.working:
+            start, stop = int(today.start[symbol]), int(today.start[symbol + 1])
+            ends = today.ends_ns[start:stop]
+            first, last = ends.searchsorted([self._asof_ns, asof_ns], side="right").tolist()
+            met += [(int(ends[r]), symbol, start + r) for r in range(first, last)]
+        fills: list[Fill] = []
+        rows = today.traded
+        for end_ns, symbol, r in sorted(met):
+            ts = int(rows.ts_ns[r])
+            regular = grid.daily or is_regular_bar(session, ts, grid.timeframe_ns)
+            bar = Bar(
+                ts, end_ns, float(rows.open[r]), float(rows.high[r]), float(rows.low[r]), float(rows.close[r]),
+                float(rows.volume[r]), regular,
+            )  # fmt: skip
+            self.book, new = self.book.match(symbol, bar, self.params.execution)
+            fills += new
+        return tuple(fills)
+
+    def look(self, ask: Look) -> MarketView:
+        """Copy out the view of an instant."""
+        history, session = self.history, self.history.session
+        frames, slots = [], []
+        depth = self.params.technical.window if ask.scan else _LOOK_BARS
+        for length in history.frame_ns if ask.scan else ():
+            frames.append(history.panel(ask.symbols, FRAME_BARS, asof_ns=ask.asof_ns, frame_ns=length))
+            if self.feed.grid.daily:
+                slots.append(session.open_ns)
+            else:
+                slots.append(last_complete_slot(session, history.session_before, ask.asof_ns, length))
+        return MarketView(
+            ask.asof_ns, self.feed.names, session, self.feed.grid, market_state(session, ask.asof_ns), ask.scan, ask.choose,
+            ask.survey, ask.symbols, history.panel(ask.symbols, depth, asof_ns=ask.asof_ns), tuple(frames),
+            history.frame_ns if ask.scan else (), tuple(slots),
+        )  # fmt: skip
+
+    def decided(self, decision: Decision) -> None:
+        """Take a decision's cancels and orders into the book."""
+        self.book = self.book.changed(decision.cancels, decision.orders)
+
+    def close_session(self) -> None:
+        """End a session: what became known until 20:00 is known, and each symbol has its return."""
+        assert self._today is not None  # noqa: S101 - a session is open
+        self._push_until(self.history.session.post_ns)
+        today = self._today
+        some = today.start[1:] > today.start[:-1]
+        close = np.full(len(some), np.nan)
+        close[some] = today.traded.close[today.start[1:][some] - 1]
+        before = self.closes.copy()
+        paid = np.zeros(len(some))
+        for a in self._ex_today:
+            if a.kind == "split" and self.adjusted[a.symbol] == 0:
+                before[a.symbol] /= a.value
+            elif a.kind == "dividend" and self.adjusted[a.symbol] in (0, 1):
+                paid[a.symbol] += a.value
+        self.returns = (close + paid) / before - 1.0
+        self.closes = np.where(some, close, before)
+
+

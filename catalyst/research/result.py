@@ -1,0 +1,119 @@
+"""What a replay leaves behind: its tables, its summary, and the portfolio in vectorbt."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from catalyst.data.tables import SCHEMAS
+from catalyst.errors import OutputError
+from catalyst.strategy.params import Params
+
+if TYPE_CHECKING:
+    import vectorbt
+
+
+class Result:
+    """Give access to the tables of a run.
+
+    Attributes
+    ----------
+    params
+        The variant that ran.
+    folder
+        Where the tables are: a temporary folder until `save`.
+    decisions, candidates, patterns, signals, orders, fills, trades, equity, marks, adjustments : polars.DataFrame
+        Read when asked for. Instants are UTC, prices USD, money decimal USD.
+    """
+
+    def __init__(self, params: Params, folder: tempfile.TemporaryDirectory[str]) -> None:
+        self.params = params
+        self._temporary: tempfile.TemporaryDirectory[str] | None = folder
+        self.folder = Path(folder.name)
+
+    def __getattr__(self, name: str) -> pl.DataFrame:
+        """Read a table."""
+        if name in SCHEMAS:
+            frame = pl.read_parquet(self.folder / f"{name}.parquet", use_pyarrow=False)
+            self.__dict__[name] = frame
+            return frame
+        raise AttributeError(f"a result has no {name!r}; its tables are {', '.join(SCHEMAS)}")
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Return the content of ``summary.json``."""
+        content: dict[str, Any] = json.loads((self.folder / "summary.json").read_text(encoding="utf-8"))
+        return content
+
+    @cached_property
+    def portfolio(self) -> vectorbt.Portfolio:
+        """Return a vectorbt Portfolio of the same fills; vectorbt is imported when this is asked for."""
+        from catalyst.research.portfolio import to_vectorbt
+
+        return to_vectorbt(self.fills, self.marks, self.adjustments, initial_cash_usd=self.params.risk.initial_equity_usd)
+
+    def save(self, folder: str | Path, *, force: bool = False) -> Path:
+        """Move the run's files to a folder, whole or not at all.
+
+        Parameters
+        ----------
+        folder
+            Where to; made with its parents.
+        force
+            Replace a run that is there.
+
+        Raises
+        ------
+        OutputError
+            If the folder exists without ``force``, or is no run.
+        """
+        target = Path(folder)
+        check_output(target, force=force)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        os.chmod(staging, 0o755)  # noqa: PTH101, S103 - a run is as readable as its parent
+        for path in sorted(self.folder.iterdir()):
+            shutil.copyfile(path, staging / path.name)
+        if target.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+            target.rename(old / "old")
+            staging.rename(target)
+            shutil.rmtree(old)
+        else:
+            staging.rename(target)
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None
+        self.folder = target
+        return target
+
+    def __repr__(self) -> str:
+        """Return a line for people."""
+        s = self.summary
+        return (
+            f"Result({s['variant']} {s['timeframe']} {s['start']}..{s['end']}: {s['n_trades']} trades, "
+            f"net {s['net_pnl']:+,.2f} USD, {s['net_return']:+.2%})"
+        )
+
+
+def check_output(target: Path, *, force: bool) -> None:
+    """Refuse an output folder that is in use.
+
+    Raises
+    ------
+    OutputError
+        If it exists without ``force``, or holds something that is no run.
+    """
+    if not target.exists():
+        return
+    if not target.is_dir() or (any(target.iterdir()) and not (target / "summary.json").exists()):
+        raise OutputError(f"{target} exists and is not a run's folder; choose another with --out")
+    if not force:
+        raise OutputError(f"{target} exists already; pass --force to replace it, or choose another folder with --out")

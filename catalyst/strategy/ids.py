@@ -1,0 +1,10 @@
+"""Ids that are functions of their content, so that the same decision has the same id everywhere and for ever."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def content_id(*parts: object) -> str:
+    """Return 20 hexadecimal digits over the text of the parts, in order."""
+    return hashlib.blake2b("|".join(map(str, parts)).encode(), digest_size=10).hexdigest()

@@ -1,0 +1,268 @@
+"""Patterns of the finalists: candlesticks and momentum events in every timeframe, weighed against the catalyst.
+
+Source: the specification, section 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from catalyst.strategy.candles import PATTERN_TABLE, PATTERNS, detect_last_nb
+from catalyst.strategy.ids import content_id
+from catalyst.strategy.params import Params, PatternParams
+from catalyst.strategy.decisions import Pattern
+from catalyst.strategy.values import BarPanel, Ints, MarketView
+
+EVENTS = ("GAP", "SURGE")
+"""Momentum events: a bar that opens away from the previous close, a bar of unusual volume."""
+
+_NAMES = (*PATTERNS, *EVENTS)
+_SPANS = tuple(info.span for info in PATTERN_TABLE) + (1, 1)
+_DIRECTED = tuple(info.name != "CDLDOJI" for info in PATTERN_TABLE) + (True, True)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Hold what the patterns of one symbol say together.
+
+    Attributes
+    ----------
+    score
+        0 to 100.
+    side
+        +1 bullish, -1 bearish, 0 without a direction.
+    best
+        The detection that gives score and side, None without any.
+    patterns
+        Every detection, finest timeframe first.
+    cancelled
+        Whether equally strong bullish and bearish detections cancelled out.
+    """
+
+    score: float
+    side: int
+    best: Pattern | None
+    patterns: tuple[Pattern, ...]
+    cancelled: bool = False
+
+
+def boosted(confidence: float, factor: float) -> float:
+    """Return a confidence whose distance to 100 is divided by ``factor``."""
+    return 100.0 - (100.0 - confidence) / factor
+
+
+def judge(view: MarketView, rows: Ints, leanings: Ints, params: Params) -> list[Verdict]:
+    """Detect and weigh the patterns of some symbols.
+
+    Parameters
+    ----------
+    view
+        Holds the bars of every pattern timeframe.
+    rows : int[k]
+        Rows of the view's panels.
+    leanings : int[k]
+        Sign of each symbol's catalyst.
+    params
+        Confidences and boosts.
+
+    Returns
+    -------
+    list of k `Verdict`
+    """
+    found: list[list[_Found]] = [[] for _ in rows]
+    for panel, length_ns, slot_ns in zip(view.frames, view.frame_ns, view.frame_slot_ns, strict=True):
+        if slot_ns >= 0:
+            _detect(panel, length_ns, slot_ns, rows, params, found)
+    return [
+        _verdict(view, int(view.symbols[row]), hits, int(lean), params)
+        for row, hits, lean in zip(rows, found, leanings, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Found:
+    name: str
+    value: int
+    directed: bool
+    event: bool
+    base: float
+    length_ns: int
+    bar_ns: int
+    more_volume: bool
+    trend: int
+    close: float
+    low: float
+    high: float
+
+
+def _detect(panel: BarPanel, length_ns: int, slot_ns: int, rows: Ints, params: Params, found: list[list[_Found]]) -> None:
+    p = params.pattern
+    k = len(rows)
+    values, trend = np.zeros((k, len(_NAMES)), np.int8), np.zeros((k, 3), np.int8)
+    more, low, high = np.zeros(k, np.bool_), np.full((k, 3), np.nan), np.full((k, 3), np.nan)
+    detect_frame_nb(
+        panel.ts_ns, panel.open, panel.high, panel.low, panel.close, panel.volume, panel.count, rows, slot_ns, p.gap_min,
+        p.surge_min, p.surge_bars, p.trend_bars, values, more, trend, low, high,
+    )  # fmt: skip
+    wanted = _wanted(params)
+    confidence = _base_confidence(p)
+    for r, row in enumerate(rows):
+        n = int(panel.count[row])
+        if n == 0 or panel.ts_ns[row, n - 1] != slot_ns:
+            continue
+        close = float(panel.close[row, n - 1])
+        for j in np.flatnonzero(values[r]):
+            if _NAMES[j] in wanted:
+                s = _SPANS[j] - 1
+                found[r].append(
+                    _Found(
+                        _NAMES[j], int(values[r, j]), _DIRECTED[j], _NAMES[j] in EVENTS, confidence[_NAMES[j]], length_ns,
+                        slot_ns, bool(more[r]), int(trend[r, s]), close, float(low[r, s]), float(high[r, s]),
+                    )
+                )  # fmt: skip
+        for component in params.patterns:
+            if component.function is None:
+                continue
+            series = (getattr(panel, name)[row, :n] for name in ("open", "high", "low", "close", "volume"))
+            value = int(component.function(*series))
+            if value:
+                found[r].append(
+                    _Found(
+                        component.name, value, True, False, p.custom_confidence, length_ns, slot_ns, bool(more[r]),
+                        int(trend[r, 0]), close, float(low[r, 0]), float(high[r, 0]),
+                    )
+                )  # fmt: skip
+
+
+def _wanted(params: Params) -> set[str]:
+    names: set[str] = set()
+    for component in params.patterns:
+        if component.name == "candlesticks":
+            names.update(PATTERNS)
+        elif component.name == "events":
+            names.update(EVENTS)
+        elif component.function is None:
+            names.add(component.name)
+    return names
+
+
+def _base_confidence(p: PatternParams) -> dict[str, float]:
+    by_family = {
+        "doji": p.doji_confidence, "hammer": p.hammer_confidence, "pair": p.pair_confidence, "triple": p.triple_confidence,
+    }  # fmt: skip
+    out = {info.name: by_family[info.family] for info in PATTERN_TABLE}
+    out["GAP"], out["SURGE"] = p.gap_confidence, p.surge_confidence
+    return out
+
+
+def _verdict(view: MarketView, symbol: int, hits: list[_Found], leaning: int, params: Params) -> Verdict:
+    p = params.pattern
+    candles = {_sign(h.value) for h in hits if h.directed and not h.event}
+    name = view.names[symbol]
+    patterns, sides = [], []
+    for h in hits:
+        side = _sign(h.value) if h.directed and (not h.event or p.events_alone or _sign(h.value) in candles) else 0
+        confidence = h.base
+        if side and side == leaning:
+            confidence = boosted(confidence, p.aligned_boost)
+        elif side and side == -leaning:
+            confidence *= p.opposed_factor
+        if h.more_volume:
+            confidence = boosted(confidence, p.volume_boost)
+        if side and h.trend == (side if h.event else -side):
+            confidence = boosted(confidence, p.trend_boost)
+        stop = h.low if side > 0 else h.high if side < 0 else float("nan")
+        target = h.close + params.risk.target_1_r * (h.close - stop)
+        sides.append(side)
+        patterns.append(
+            Pattern(
+                content_id("pattern", name, view.asof_ns, h.length_ns, h.name, h.bar_ns), symbol, h.length_ns, h.bar_ns, h.name,
+                h.value, confidence, side * leaning, h.close, stop, target,
+            )
+        )  # fmt: skip
+    return _pooled(patterns, sides, p)
+
+
+def _pooled(patterns: list[Pattern], sides: list[int], p: PatternParams) -> Verdict:
+    best: dict[int, Pattern] = {}
+    for pattern, side in zip(patterns, sides, strict=True):
+        if side not in best or pattern.confidence > best[side].confidence:
+            best[side] = pattern
+    everything = tuple(patterns)
+    up, down = best.get(1), best.get(-1)
+    if up and down:
+        if up.confidence == down.confidence:
+            return Verdict(0.0, 0, up, everything, cancelled=True)
+        side = 1 if up.confidence > down.confidence else -1
+        return Verdict(best[side].confidence, side, best[side], everything)
+    if up or down:
+        side = 1 if up else -1
+        score = best[side].confidence
+        if sides.count(side) > 1:
+            score = boosted(score, p.agree_boost)
+        return Verdict(score, side, best[side], everything)
+    alone = best.get(0)
+    return Verdict(alone.confidence if alone else 0.0, 0, alone, everything)
+
+
+def _sign(value: int) -> int:
+    return (value > 0) - (value < 0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def detect_frame_nb(
+    ts, o, h, low, c, v, count, rows, slot_ns, gap_min, surge_min, surge_bars, trend_bars,
+    values, more_volume, trend, lowest, highest,
+):  # fmt: skip
+    """Detect the patterns of one timeframe at the last complete bar of some symbols.
+
+    Parameters
+    ----------
+    ts, o, h, low, c, v, count
+        A `BarPanel`'s arrays.
+    rows : int[k]
+        Rows asked about.
+    slot_ns
+        Start of the last complete slot; a symbol whose last bar is another one has no pattern.
+    gap_min, surge_min, surge_bars, trend_bars
+        Thresholds and windows.
+    values : int8[k, 15]
+        Result: TA-Lib's values of the 13 candlesticks, then +-100 for a gap and a surge.
+    more_volume : bool[k]
+        Result: whether the last bar has more volume than each of the two before.
+    trend : int8[k, 3]
+        Result: sign of close less SMA at the bar before a pattern of 1, 2 or 3 bars; 0 where unknown.
+    lowest, highest : float64[k, 3]
+        Result: extremes of the last 1, 2 and 3 bars.
+    """
+    for r in range(rows.shape[0]):
+        i = rows[r]
+        n = count[i]
+        t = n - 1
+        if n == 0 or ts[i, t] != slot_ns:
+            continue
+        detect_last_nb(o[i], h[i], low[i], c[i], n, values[r, :13])
+        if n > 1:
+            gap = o[i, t] / c[i, t - 1] - 1.0
+            values[r, 13] = 100 if gap >= gap_min else -100 if gap <= -gap_min else 0
+        if n > surge_bars:
+            total = 0.0
+            for a in range(t - surge_bars, t):
+                total += v[i, a]
+            if v[i, t] >= surge_min * (total / surge_bars) and v[i, t] > 0.0:
+                values[r, 14] = 100 if c[i, t] > o[i, t] else -100 if c[i, t] < o[i, t] else 0
+        more_volume[r] = n > 2 and v[i, t] > v[i, t - 1] and v[i, t] > v[i, t - 2]
+        for s in range(3):
+            if n > s:
+                lowest[r, s] = min(low[i, t - s], lowest[r, s - 1]) if s else low[i, t]
+                highest[r, s] = max(h[i, t - s], highest[r, s - 1]) if s else h[i, t]
+            b = t - s - 1
+            if b + 1 >= trend_bars:
+                total = 0.0
+                for a in range(b + 1 - trend_bars, b + 1):
+                    total += c[i, a]
+                mean = total / trend_bars
+                trend[r, s] = 1 if c[i, b] > mean else -1 if c[i, b] < mean else 0

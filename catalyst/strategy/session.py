@@ -1,0 +1,114 @@
+"""The session loop: a generator that asks for what it needs and yields decisions. No I/O, no clock.
+
+A driver sends the answer to each request: replay from the lake, live from feeds and broker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+
+from catalyst.strategy.clock import bar_ends, chooses_active, scan_instants
+from catalyst.strategy.decisions import Decision, Fill
+from catalyst.strategy.funnel import narrow
+from catalyst.strategy.ledger import apply_actions, roll_day
+from catalyst.strategy.params import Params
+from catalyst.strategy.portfolio import Action, Adjustment, PortfolioState
+from catalyst.strategy.step import step
+from catalyst.strategy.values import Grid, Indices, MarketView, Session, Survey
+
+
+@dataclass(frozen=True)
+class Actions:
+    """Ask for the corporate actions of what is held, whose ex-date is this session; answer: tuple of `Action`."""
+
+    session: Session
+    symbols: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Advance:
+    """Ask for time to pass to ``asof_ns``; answer: (fills since the last one, `Survey`)."""
+
+    asof_ns: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """Ask for the bars of some symbols at ``asof_ns``; answer: `MarketView`.
+
+    Attributes
+    ----------
+    symbols : int32[k]
+        Ascending.
+    scan, choose
+        As in the view: a look needs the last bars only, a scan the whole windows.
+    """
+
+    asof_ns: int
+    symbols: Indices
+    survey: Survey
+    scan: bool
+    choose: bool
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Hand over a decision with the state after it; answer: None.
+
+    ``adjustments`` says what corporate actions did at 04:00, before the session's first look.
+    """
+
+    decision: Decision
+    state: PortfolioState
+    adjustments: tuple[Adjustment, ...] = ()
+
+
+Request = Actions | Advance | Look | Decided
+Answer = tuple[Action, ...] | tuple[tuple[Fill, ...], Survey] | MarketView | None
+
+
+def run_session(
+    state: PortfolioState, session: Session, *, grid: Grid, params: Params
+) -> Generator[Request, Answer, PortfolioState]:
+    """Run one session of the strategy.
+
+    Yields
+    ------
+    Request
+        `Actions` once, then for every instant `Advance`, `Look` and `Decided`. Instants are the scans, and the ends of
+        base bars while something is held or working.
+
+    Returns
+    -------
+    PortfolioState
+        The state after the session.
+    """
+    state = roll_day(state, session)
+    if state.entries:
+        actions = yield Actions(session, tuple(e.symbol for e in state.entries))
+        assert isinstance(actions, tuple)  # noqa: S101 - the answer to Actions
+        state, cancels, orders, done = apply_actions(state, actions, session)  # type: ignore[arg-type]
+        if done or cancels:
+            yield Decided(Decision(session.pre_ns, scan=False, cancels=cancels, orders=orders), state, done)
+    scans = set(scan_instants(session, grid, params))
+    first_scan = min(scans)
+    for asof_ns in sorted(scans.union(bar_ends(session, grid))):
+        scan = asof_ns in scans
+        if not scan and not state.entries:
+            continue
+        answer = yield Advance(asof_ns)
+        assert isinstance(answer, tuple)  # noqa: S101 - the answer to Advance
+        fills, survey = answer
+        choose = scan and (grid.daily or chooses_active(session, asof_ns, params, first_scan))
+        wanted = np.array([e.symbol for e in state.entries], np.int32)
+        if scan:
+            passed = narrow(survey, state.active, params, choose=choose).passed  # type: ignore[arg-type]
+            wanted = np.union1d(wanted, passed).astype(np.int32)
+        view = yield Look(asof_ns, wanted, survey, scan, choose)  # type: ignore[arg-type]
+        assert isinstance(view, MarketView)  # noqa: S101 - the answer to Look
+        state, decision = step(state, view, fills, params)  # type: ignore[arg-type]
+        yield Decided(decision, state)
+    return state

@@ -1,0 +1,140 @@
+"""Signals: confidence, direction, levels and reasons of the finalists (specification, section 7)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from catalyst.strategy.decisions import Signal
+from catalyst.strategy.funnel import Finalists, Narrowed
+from catalyst.strategy.ids import content_id
+from catalyst.strategy.money import on_tick
+from catalyst.strategy.news import category_names, sign
+from catalyst.strategy.params import Params
+from catalyst.strategy.patterns import Verdict, judge
+from catalyst.strategy.reasons import Outcome, Reason
+from catalyst.strategy.values import MarketState, MarketView
+
+_NAN = float("nan")
+
+
+def score(view: MarketView, narrowed: Narrowed, finalists: Finalists, params: Params) -> list[tuple[Signal, Verdict]]:
+    """Score the finalists.
+
+    Parameters
+    ----------
+    view
+        Bars and news of the instant.
+    narrowed, finalists
+        The funnel.
+    params
+        Weights, bands, levels.
+
+    Returns
+    -------
+    list of (Signal, Verdict)
+        By confidence, highest first, then by symbol. A signal that may be traded has the outcome ``INTENT``
+        until the risk gate says otherwise; the others are holds with their reason.
+    """
+    if not len(finalists.row):
+        return []
+    leanings = np.array([sign(float(narrowed.direction[s]), params) for s in finalists.symbol])
+    verdicts = judge(view, finalists.row, leanings, params)
+    out = [
+        (_signal(view, narrowed, finalists, k, int(leanings[k]), verdict, params), verdict)
+        for k, verdict in enumerate(verdicts)
+    ]
+    return sorted(out, key=lambda pair: (-pair[0].confidence, pair[0].symbol))
+
+
+def _signal(
+    view: MarketView, narrowed: Narrowed, finalists: Finalists, k: int, leaning: int, verdict: Verdict, params: Params
+) -> Signal:
+    symbol = int(finalists.symbol[k])
+    side = leaning if params.signal.direction_from_catalyst else verdict.side
+    toward = side or leaning or 1
+    catalyst = float(narrowed.score[symbol])
+    technical = float(finalists.technical[k])
+    technical = technical if toward > 0 else 100.0 - technical
+    volume = float(finalists.volume[k])
+    parts = {"catalyst": catalyst, "pattern": verdict.score, "technical": technical, "volume": volume}
+    confidence = 0.0
+    for component, weight in params.scored:
+        if component.function is not None:
+            confidence += weight * float(component.function(view, int(finalists.row[k]), toward, params))
+        else:
+            confidence += weight * parts[component.name]
+    band = _band(confidence, params)
+    entry = float(view.survey.price[symbol])
+    stop, target_1, target_2 = _levels(entry, side, catalyst, params) if side else (_NAN, _NAN, _NAN)
+    rule, value, threshold = _hold(side, leaning, verdict, confidence, band, params)
+    cap = params.risk.cap_frac
+    if view.state is MarketState.PRE_MARKET and not view.grid.daily:
+        cap = params.risk.cap_frac_pre_market
+    rows = np.flatnonzero(view.survey.news.symbol == symbol)
+    categories = int(np.bitwise_or.reduce(view.survey.news.categories[rows])) if len(rows) else 0
+    best = verdict.best
+    key = (symbol, best.timeframe_ns, best.bar_ns) if best else (symbol, 0, -1)
+    return Signal(
+        content_id("signal", params.hash, view.names[symbol], view.asof_ns),
+        symbol, side, confidence, catalyst, float(narrowed.direction[symbol]), verdict.score, technical, volume, entry, stop,
+        target_1, target_2, cap * band, tuple(view.survey.news.news_id[rows].tolist()),
+        tuple(p.pattern_id for p in verdict.patterns), _factors(view, symbol, categories, verdict, parts), categories, key,
+        Outcome.INTENT if rule is Reason.PASSED else Outcome.HOLD, rule, value, threshold,
+    )  # fmt: skip
+
+
+def _band(confidence: float, params: Params) -> float:
+    p = params.signal
+    if confidence > p.full_above:
+        return p.bands[0]
+    if confidence >= p.half_from:
+        return p.bands[1]
+    return p.bands[2] if confidence >= p.quarter_from else 0.0
+
+
+def _levels(entry: float, side: int, catalyst: float, params: Params) -> tuple[float, float, float]:
+    p = params.risk
+    frac = p.stop_frac
+    if catalyst >= p.stop_tight_from:
+        frac *= p.stop_tight
+    elif catalyst < p.stop_wide_below:
+        frac *= p.stop_wide
+    risk = entry * frac
+    long = side > 0
+    stop = on_tick(entry - side * risk, up=long)
+    return (
+        stop,
+        on_tick(entry + side * p.target_1_r * risk, up=not long),
+        on_tick(entry + side * p.target_2_r * risk, up=not long),
+    )
+
+
+def _hold(
+    side: int, leaning: int, verdict: Verdict, confidence: float, band: float, params: Params
+) -> tuple[Reason, float, float]:
+    if not side:
+        if verdict.cancelled:
+            return Reason.CANCELLED_OUT, 0.0, _NAN
+        if not verdict.patterns:
+            return Reason.NO_PATTERN, 0.0, 1.0
+        return Reason.UNDIRECTED, 0.0, 1.0
+    if leaning == -side:
+        return Reason.FIGHTS_CATALYST, float(side), float(leaning)
+    if band == 0.0:
+        return Reason.CONFIDENCE_MIN, confidence, params.signal.quarter_from
+    return Reason.PASSED, _NAN, _NAN
+
+
+def _factors(view: MarketView, symbol: int, categories: int, verdict: Verdict, parts: dict[str, float]) -> tuple[str, ...]:
+    rvol = float(view.survey.rvol[symbol])
+    out = [f"catalyst {parts['catalyst']:.1f}"]
+    out += category_names(categories)
+    if verdict.best is not None:
+        minutes = verdict.best.timeframe_ns // 60_000_000_000
+        out.append(f"{verdict.best.name} {minutes} min {verdict.best.confidence:.1f}")
+    out.append(f"technical {parts['technical']:.0f}")
+    if not math.isnan(rvol):
+        out.append(f"rvol {rvol:.2f}")
+    return tuple(out)
