@@ -1,0 +1,1 @@
+"""Benchmarks: what is timed, beside what, in one process."""
