@@ -44,7 +44,7 @@ def main() -> None:
 
 def _panel(n_symbols: int, n_bars: int) -> list[Bars]:
     rng = np.random.default_rng(0)
-    panel = []
+    panel: list[Bars] = []
     for _ in range(n_symbols):
         close = np.round(100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.0005, n_bars))), 2)
         before = np.concatenate((close[:1], close[:-1]))

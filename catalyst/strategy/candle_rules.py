@@ -198,7 +198,7 @@ def spreads_nb(open_: float, high: float, low: float, close: float) -> tuple[flo
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _flag(condition: bool, fact: int) -> np.int32:
+def _flag_nb(condition: bool, fact: int) -> np.int32:
     return np.int32(fact) if condition else np.int32(0)
 
 
@@ -211,16 +211,16 @@ def shape_facts_nb(x: Candle) -> np.int32:
     lower = bottom - x.low
     upper = x.high - top
     no_shadow = NO_SHADOW_FRAC * x.mean_range
-    facts = _flag((x.body >= 0.0) & white, WHITE)
-    facts |= _flag((x.body >= 0.0) & (x.close < x.open), BLACK)
-    facts |= _flag(x.body <= DOJI_FRAC * x.mean_range, DOJI_BODY)
-    facts |= _flag(x.body < x.mean_body, SHORT)
-    facts |= _flag(x.body <= x.mean_body, NOT_LONG)
-    facts |= _flag(x.body > x.mean_body, LONG)
-    facts |= _flag(lower > x.body, LONG_LOWER_SHADOW)
-    facts |= _flag(upper > x.body, LONG_UPPER_SHADOW)
-    facts |= _flag(lower < no_shadow, NO_LOWER_SHADOW)
-    facts |= _flag(upper < no_shadow, NO_UPPER_SHADOW)
+    facts = _flag_nb((x.body >= 0.0) & white, WHITE)
+    facts |= _flag_nb((x.body >= 0.0) & (x.close < x.open), BLACK)
+    facts |= _flag_nb(x.body <= DOJI_FRAC * x.mean_range, DOJI_BODY)
+    facts |= _flag_nb(x.body < x.mean_body, SHORT)
+    facts |= _flag_nb(x.body <= x.mean_body, NOT_LONG)
+    facts |= _flag_nb(x.body > x.mean_body, LONG)
+    facts |= _flag_nb(lower > x.body, LONG_LOWER_SHADOW)
+    facts |= _flag_nb(upper > x.body, LONG_UPPER_SHADOW)
+    facts |= _flag_nb(lower < no_shadow, NO_LOWER_SHADOW)
+    facts |= _flag_nb(upper < no_shadow, NO_UPPER_SHADOW)
     return facts
 
 
@@ -238,21 +238,21 @@ def relation_facts_nb(x: Candle, x1: Candle, x2: Candle) -> np.int32:
     pierces = (x.open < x1.low) & (x.close < x1.open)
     clouds = (x.open > x1.high) & (x.close > x1.open)
     rises = (x.open > x1.open) & (x.close > x1.close) & (x.open <= x1.close + near)
-    facts = _flag(bottom <= x1.low + near, NEAR_LOW)
-    facts |= _flag(bottom >= x1.high - near, NEAR_HIGH)
-    facts |= _flag(top < bottom_1, GAP_DOWN)
-    facts |= _flag(bottom > top_1, GAP_UP)
-    facts |= _flag(outside & ((top > top_1) | (bottom < bottom_1)), OUTSIDE)
-    facts |= _flag((top > top_1) & (bottom < bottom_1), OUTSIDE_BOTH)
-    facts |= _flag((top <= top_1) & (bottom >= bottom_1), INSIDE)
-    facts |= _flag((top < top_1) & (bottom > bottom_1), INSIDE_BOTH)
-    facts |= _flag(pierces & (x.close > x1.close + x1.body * PIERCING_PENETRATION_FRAC), PIERCES)
-    facts |= _flag(clouds & (x.close < x1.close - x1.body * DARK_CLOUD_PENETRATION_FRAC), CLOUDS)
-    facts |= _flag(x.close > x2.close + x2.body * STAR_PENETRATION_FRAC, BACK_UP)
-    facts |= _flag(x.close < x2.close - x2.body * STAR_PENETRATION_FRAC, BACK_DOWN)
-    facts |= _flag(rises & (x.body > x1.body - FAR_FRAC * x1.near_range), ADVANCES)
-    facts |= _flag((x.open < x1.open) & (x.open > x1.close) & (x.close < x1.close), DECLINES)
-    facts |= _flag(x.close < x1.high, UNDER_HIGH)
+    facts = _flag_nb(bottom <= x1.low + near, NEAR_LOW)
+    facts |= _flag_nb(bottom >= x1.high - near, NEAR_HIGH)
+    facts |= _flag_nb(top < bottom_1, GAP_DOWN)
+    facts |= _flag_nb(bottom > top_1, GAP_UP)
+    facts |= _flag_nb(outside & ((top > top_1) | (bottom < bottom_1)), OUTSIDE)
+    facts |= _flag_nb((top > top_1) & (bottom < bottom_1), OUTSIDE_BOTH)
+    facts |= _flag_nb((top <= top_1) & (bottom >= bottom_1), INSIDE)
+    facts |= _flag_nb((top < top_1) & (bottom > bottom_1), INSIDE_BOTH)
+    facts |= _flag_nb(pierces & (x.close > x1.close + x1.body * PIERCING_PENETRATION_FRAC), PIERCES)
+    facts |= _flag_nb(clouds & (x.close < x1.close - x1.body * DARK_CLOUD_PENETRATION_FRAC), CLOUDS)
+    facts |= _flag_nb(x.close > x2.close + x2.body * STAR_PENETRATION_FRAC, BACK_UP)
+    facts |= _flag_nb(x.close < x2.close - x2.body * STAR_PENETRATION_FRAC, BACK_DOWN)
+    facts |= _flag_nb(rises & (x.body > x1.body - FAR_FRAC * x1.near_range), ADVANCES)
+    facts |= _flag_nb((x.open < x1.open) & (x.open > x1.close) & (x.close < x1.close), DECLINES)
+    facts |= _flag_nb(x.close < x1.high, UNDER_HIGH)
     return facts
 
 
@@ -295,7 +295,7 @@ def facts_at_nb(open_: Series, high: Series, low: Series, close: Series, t: int)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _pattern_at(
+def _pattern_nb(
     open_: Series, high: Series, low: Series, close: Series, t: int, pattern: int
 ) -> int:
     value = 0
@@ -316,67 +316,67 @@ def _pattern_at(
 @njit(cache=True, nogil=True, error_model="numpy")
 def doji_at_nb(open_: Series, high: Series, low: Series, close: Series, t: int) -> int:
     """Return CDLDOJI at bar t, as the module says."""
-    return _pattern_at(open_, high, low, close, t, DOJI)
+    return _pattern_nb(open_, high, low, close, t, DOJI)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def hammer_at_nb(open_: Series, high: Series, low: Series, close: Series, t: int) -> int:
     """Return CDLHAMMER at bar t, as the module says."""
-    return _pattern_at(open_, high, low, close, t, HAMMER)
+    return _pattern_nb(open_, high, low, close, t, HAMMER)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def hanging_man_at_nb(open_: Series, high: Series, low: Series, close: Series, t: int) -> int:
     """Return CDLHANGINGMAN at bar t, as the module says."""
-    return _pattern_at(open_, high, low, close, t, HANGING_MAN)
+    return _pattern_nb(open_, high, low, close, t, HANGING_MAN)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def inverted_hammer_at_nb(open_: Series, high: Series, low: Series, close: Series, t: int) -> int:
     """Return CDLINVERTEDHAMMER at bar t, as the module says."""
-    return _pattern_at(open_, high, low, close, t, INVERTED_HAMMER)
+    return _pattern_nb(open_, high, low, close, t, INVERTED_HAMMER)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def shooting_star_at_nb(open_: Series, high: Series, low: Series, close: Series, t: int) -> int:
     """Return CDLSHOOTINGSTAR at bar t, as the module says."""
-    return _pattern_at(open_, high, low, close, t, SHOOTING_STAR)
+    return _pattern_nb(open_, high, low, close, t, SHOOTING_STAR)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def engulfing_at_nb(open_: Series, high: Series, low: Series, close: Series, t: int) -> int:
     """Return CDLENGULFING at bar t, as the module says."""
-    return _pattern_at(open_, high, low, close, t, ENGULFING)
+    return _pattern_nb(open_, high, low, close, t, ENGULFING)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def harami_at_nb(open_: Series, high: Series, low: Series, close: Series, t: int) -> int:
     """Return CDLHARAMI at bar t, as the module says."""
-    return _pattern_at(open_, high, low, close, t, HARAMI)
+    return _pattern_nb(open_, high, low, close, t, HARAMI)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def piercing_at_nb(open_: Series, high: Series, low: Series, close: Series, t: int) -> int:
     """Return CDLPIERCING at bar t, as the module says."""
-    return _pattern_at(open_, high, low, close, t, PIERCING)
+    return _pattern_nb(open_, high, low, close, t, PIERCING)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def dark_cloud_cover_at_nb(open_: Series, high: Series, low: Series, close: Series, t: int) -> int:
     """Return CDLDARKCLOUDCOVER at bar t, as the module says."""
-    return _pattern_at(open_, high, low, close, t, DARK_CLOUD_COVER)
+    return _pattern_nb(open_, high, low, close, t, DARK_CLOUD_COVER)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def morning_star_at_nb(open_: Series, high: Series, low: Series, close: Series, t: int) -> int:
     """Return CDLMORNINGSTAR at bar t, as the module says."""
-    return _pattern_at(open_, high, low, close, t, MORNING_STAR)
+    return _pattern_nb(open_, high, low, close, t, MORNING_STAR)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def evening_star_at_nb(open_: Series, high: Series, low: Series, close: Series, t: int) -> int:
     """Return CDLEVENINGSTAR at bar t, as the module says."""
-    return _pattern_at(open_, high, low, close, t, EVENING_STAR)
+    return _pattern_nb(open_, high, low, close, t, EVENING_STAR)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -384,10 +384,10 @@ def three_white_soldiers_at_nb(
     open_: Series, high: Series, low: Series, close: Series, t: int
 ) -> int:
     """Return CDL3WHITESOLDIERS at bar t, as the module says."""
-    return _pattern_at(open_, high, low, close, t, THREE_WHITE_SOLDIERS)
+    return _pattern_nb(open_, high, low, close, t, THREE_WHITE_SOLDIERS)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def three_black_crows_at_nb(open_: Series, high: Series, low: Series, close: Series, t: int) -> int:
     """Return CDL3BLACKCROWS at bar t, as the module says."""
-    return _pattern_at(open_, high, low, close, t, THREE_BLACK_CROWS)
+    return _pattern_nb(open_, high, low, close, t, THREE_BLACK_CROWS)

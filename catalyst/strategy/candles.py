@@ -135,12 +135,12 @@ def detect_nb(
         padded[1, _LEAD_BARS + i] = high[i]
         padded[2, _LEAD_BARS + i] = low[i]
         padded[3, _LEAD_BARS + i] = close[i]
-    _detect_block(padded[0], padded[1], padded[2], padded[3], scratch, missing, out[:, :head])
+    _detect_block_nb(padded[0], padded[1], padded[2], padded[3], scratch, missing, out[:, :head])
     for pattern in range(len(LOOKBACKS)):
         out[pattern, : LOOKBACKS[pattern]] = 0
     for start in range(_LEAD_BARS, n, _BLOCK_BARS):
         bars = slice(start - _LEAD_BARS, min(n, start + _BLOCK_BARS))
-        _detect_block(
+        _detect_block_nb(
             open_[bars],
             high[bars],
             low[bars],
@@ -152,7 +152,7 @@ def detect_nb(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _detect_block(
+def _detect_block_nb(
     open_: Series,
     high: Series,
     low: Series,
@@ -166,15 +166,15 @@ def _detect_block(
     bars = _Candles(open_, high, low, close, body, scratch[2], scratch[3], scratch[4])
     for i in range(n):
         body[i], range_[i] = spreads_nb(open_[i], high[i], low[i], close[i])
-    _means_of_ten(body, bars.mean_body[LONG_BARS:n])
-    _means_of_ten(range_, bars.mean_range[LONG_BARS:n])
-    _means_of_five(range_, bars.near_range[NEAR_BARS:n])
-    _missing_facts(bars, missing[LONG_BARS:n])
-    _apply_rules(missing[LONG_BARS:n], out)
+    _means_of_ten_nb(body, bars.mean_body[LONG_BARS:n])
+    _means_of_ten_nb(range_, bars.mean_range[LONG_BARS:n])
+    _means_of_five_nb(range_, bars.near_range[NEAR_BARS:n])
+    _missing_facts_nb(bars, missing[LONG_BARS:n])
+    _apply_rules_nb(missing[LONG_BARS:n], out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _means_of_ten(x: Series, out: Series) -> None:
+def _means_of_ten_nb(x: Series, out: Series) -> None:
     # Views instead of x[k + 1]: numba's check for negative indices would keep the loop scalar.
     a, b, c, d, e = x, x[1:], x[2:], x[3:], x[4:]
     f, g, h, i, j = x[5:], x[6:], x[7:], x[8:], x[9:]
@@ -184,14 +184,14 @@ def _means_of_ten(x: Series, out: Series) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _means_of_five(x: Series, out: Series) -> None:
+def _means_of_five_nb(x: Series, out: Series) -> None:
     a, b, c, d, e = x, x[1:], x[2:], x[3:], x[4:]
     for k in range(out.size):
         out[k] = (a[k] + b[k] + c[k] + d[k] + e[k]) / NEAR_BARS
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _from(bars: _Candles, first: int) -> _Candles:
+def _from_nb(bars: _Candles, first: int) -> _Candles:
     return _Candles(
         bars.open[first:],
         bars.high[first:],
@@ -205,7 +205,7 @@ def _from(bars: _Candles, first: int) -> _Candles:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _candle(bars: _Candles, k: int) -> Candle:
+def _candle_nb(bars: _Candles, k: int) -> Candle:
     return Candle(
         bars.open[k],
         bars.high[k],
@@ -219,16 +219,22 @@ def _candle(bars: _Candles, k: int) -> Candle:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _missing_facts(bars: _Candles, out: NDArray[np.int32]) -> None:
-    x, x1, x2 = _from(bars, LONG_BARS), _from(bars, LONG_BARS - 1), _from(bars, LONG_BARS - 2)
+def _missing_facts_nb(bars: _Candles, out: NDArray[np.int32]) -> None:
+    x, x1, x2 = (
+        _from_nb(bars, LONG_BARS),
+        _from_nb(bars, LONG_BARS - 1),
+        _from_nb(bars, LONG_BARS - 2),
+    )
     for k in range(out.size):
-        out[k] = shape_facts_nb(_candle(x, k))
+        out[k] = shape_facts_nb(_candle_nb(x, k))
     for k in range(out.size):
-        out[k] = ~(out[k] | relation_facts_nb(_candle(x, k), _candle(x1, k), _candle(x2, k)))
+        out[k] = ~(
+            out[k] | relation_facts_nb(_candle_nb(x, k), _candle_nb(x1, k), _candle_nb(x2, k))
+        )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _apply_rules(missing: NDArray[np.int32], out: NDArray[np.int8]) -> None:
+def _apply_rules_nb(missing: NDArray[np.int32], out: NDArray[np.int8]) -> None:
     m3, m2, m1, m = missing, missing[1:], missing[2:], missing[3:]
     out[:] = 0
     for rule in RULES:

@@ -27,12 +27,12 @@ Series: TypeAlias = NDArray[np.float64]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _finite_or_nan(x: float) -> float:
+def _finite_or_nan_nb(x: float) -> float:
     return x if math.isfinite(x) else math.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _mean(x: Series, start: int, stop: int) -> float:
+def _mean_nb(x: Series, start: int, stop: int) -> float:
     total = 0.0
     for i in range(start, stop):
         total += x[i]
@@ -56,16 +56,16 @@ def sma_at_nb(x: Series, t: int, period: int) -> float:
     """
     if t + 1 < period:
         return math.nan
-    return _finite_or_nan(_mean(x, t + 1 - period, t + 1))
+    return _finite_or_nan_nb(_mean_nb(x, t + 1 - period, t + 1))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _ema_pair(x: Series, t: int, period: int, window: int) -> tuple[float, float]:
+def _ema_pair_nb(x: Series, t: int, period: int, window: int) -> tuple[float, float]:
     start = max(0, t + 1 - window)
     if t + 1 - start < period:
         return math.nan, math.nan
     previous = math.nan
-    value = _mean(x, start, start + period)
+    value = _mean_nb(x, start, start + period)
     weight = 2.0 / (period + 1)
     for i in range(start + period, t + 1):
         previous = value
@@ -91,7 +91,7 @@ def ema_at_nb(x: Series, t: int, period: int, window: int) -> float:
     float
         In the unit of x; equals ``talib.EMA`` over the window.
     """
-    return _finite_or_nan(_ema_pair(x, t, period, window)[1])
+    return _finite_or_nan_nb(_ema_pair_nb(x, t, period, window)[1])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -117,8 +117,8 @@ def macd_hist_at_nb(close: Series, t: int, fast: int, slow: int, signal: int, wi
     if t + 1 - start < slow + signal - 1:
         return math.nan
     first = start + slow
-    slow_value = _mean(close, start, first)
-    fast_value = _mean(close, first - fast, first)
+    slow_value = _mean_nb(close, start, first)
+    fast_value = _mean_nb(close, first - fast, first)
     slow_weight = 2.0 / (slow + 1)
     fast_weight = 2.0 / (fast + 1)
     signal_weight = 2.0 / (signal + 1)
@@ -132,7 +132,7 @@ def macd_hist_at_nb(close: Series, t: int, fast: int, slow: int, signal: int, wi
         slow_value += (close[i] - slow_value) * slow_weight
         fast_value += (close[i] - fast_value) * fast_weight
         signal_value += (fast_value - slow_value - signal_value) * signal_weight
-    return _finite_or_nan(fast_value - slow_value - signal_value)
+    return _finite_or_nan_nb(fast_value - slow_value - signal_value)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -218,7 +218,7 @@ def atr_at_nb(high: Series, low: Series, close: Series, t: int, period: int, win
                 value /= period
         else:
             value = (value * (period - 1) + true_range) / period
-    return _finite_or_nan(value)
+    return _finite_or_nan_nb(value)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -244,7 +244,7 @@ def bollinger_at_nb(
     """
     if t + 1 < period:
         return math.nan, math.nan, math.nan
-    middle = _mean(close, t + 1 - period, t + 1)
+    middle = _mean_nb(close, t + 1 - period, t + 1)
     squares = 0.0
     for i in range(t + 1 - period, t + 1):
         squares += (close[i] - middle) ** 2
@@ -278,7 +278,7 @@ def vwap_at_nb(
     for i in range(since, t + 1):
         traded += (high[i] + low[i] + close[i]) / 3.0 * volume[i]
         shares += volume[i]
-    return _finite_or_nan(traded / shares)
+    return _finite_or_nan_nb(traded / shares)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -339,7 +339,7 @@ def technical_score_nb(
     hist = macd_hist_at_nb(close, t, macd_fast, macd_slow, macd_signal, window)
     short = sma_at_nb(close, t, sma_short)
     long = sma_at_nb(close, t, sma_long)
-    ema_before, ema = _ema_pair(close, t, ema_period, window)
+    ema_before, ema = _ema_pair_nb(close, t, ema_period, window)
     if not math.isfinite(rsi + hist + short + long + ema_before + ema):
         return math.nan
     score = start_points
