@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from catalyst.data import calendar, timeframes
 from catalyst.data.bar_rules import ADJUSTMENTS, MAX_PRICE_USD, MISSING_WORDS, BarRule
 from catalyst.data.columns import BAR_ALIASES, BAR_REQUIRED, Columns, resolve_columns
-from catalyst.data.given import Given
+from catalyst.data.given import Given, joined_text, time_columns
 from catalyst.data.stamps import NEW_YORK_NAME, parse_stamps, zone_checked
 from catalyst.data.symbols import joined_symbols
 from catalyst.errors import ImportFileError, InputError
@@ -200,7 +200,7 @@ def _read_times(
     rule: NDArray[np.int8],
 ) -> None:
     stamps = parse_stamps(
-        joined_text(given.frame[block], columns.names["ts"]),
+        joined_text(given.frame[block], time_columns(given.frame, columns.names["ts"])),
         tz=options.tz,
         date_format=options.date_format,
     )
@@ -233,16 +233,6 @@ def _read_times(
     kept = broken == BarRule.KEPT
     session[block] = np.where(kept, found, _UNKNOWN)
     ts_ns[block] = np.where(kept, np.where(daily, open_ns, start_ns), 0)
-
-
-def joined_text(frame: pl.DataFrame, names: tuple[str, ...]) -> pl.Series:
-    """Give one column, or several as text joined by a space (a date and a time of day)."""
-    import polars as pl
-
-    if len(names) == 1:
-        return frame[names[0]]
-    parts = [pl.col(name).cast(pl.String).str.strip_chars() for name in names]
-    return frame.select(pl.concat_str(parts, separator=" ").alias("+".join(names))).to_series()
 
 
 def _in_calendar(ts_ns: NDArray[np.int64]) -> NDArray[np.bool_]:

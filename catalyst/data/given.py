@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from catalyst.errors import ImportFileError
 if TYPE_CHECKING:
     import polars as pl
 
+_TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp][Mm])?")
 #: Name of the file of rows that come from memory.
 FRAME = "<frame>"
 
@@ -91,6 +93,37 @@ def frame_given(data: object) -> pl.DataFrame:
     raise ImportFileError(
         f"a {kind.__module__}.{kind.__name__} is no table; expected polars, pandas or Arrow"
     )
+
+
+def joined_text(frame: pl.DataFrame, names: tuple[str, ...]) -> pl.Series:
+    """Give one column, or several as text joined by a space (a date and a time of day)."""
+    import polars as pl
+
+    if len(names) == 1:
+        return frame[names[0]]
+    parts = [pl.col(name).cast(pl.String).str.strip_chars() for name in names]
+    return frame.select(pl.concat_str(parts, separator=" ").alias("+".join(names))).to_series()
+
+
+def time_columns(frame: pl.DataFrame, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Put the column of dates before a guessed column that holds times of day only.
+
+    Parameters
+    ----------
+    frame
+        The rows.
+    names
+        The columns of the time, as told or guessed.
+    """
+    import polars as pl
+
+    if len(names) != 1 or frame[names[0]].dtype != pl.String:
+        return names
+    first = frame[names[0]].drop_nulls().str.strip_chars().head(1)
+    if not len(first) or not _TIME_OF_DAY.fullmatch(first[0]):
+        return names
+    dates = [name for name in frame.columns if name.strip().lower() == "date" and name != names[0]]
+    return (dates[0], names[0]) if dates else names
 
 
 def _json(row: dict[str, object]) -> str:

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalyst.data import bar_store, timeframes
+from catalyst.data import bar_store, news_store, timeframes
 from catalyst.data.bar_intake import BarOptions, stage
 from catalyst.data.bar_rows import BarRows, read_bar_rows
 from catalyst.data.bar_store import read_bars, store_bars
 from catalyst.data.calendar import NEW_YORK
+from catalyst.data.columns import Columns
 from catalyst.data.given import FRAME, Given, frame_given
+from catalyst.data.news_intake import NewsOptions, read_reports
 from catalyst.data.partition import only_writer, parts
 from catalyst.data.quarantine import Rejected, read_quarantine, store_rejected
 from catalyst.data.reports import ImportReport
@@ -157,19 +159,145 @@ class Lake:
         with only_writer(self.root):
             counts = store_bars(self.root, staged, rejected=rejected, on_rows=on_rows)
             store_rejected(self.root, rejected)
-        return ImportReport(
-            "bars",
-            given=sum(len(one) for one in given),
+        return _report(
+            rejected,
+            given,
             imported=counts.imported,
             duplicates=counts.duplicates,
-            quarantined=len(rejected),
-            by_rule=dict(sorted(rejected.by_rule.items())),
-            notes=tuple(
-                dict.fromkeys(
-                    note for one in staged for note in (*one.given.notes, *one.columns.notes)
-                )
-            ),
+            columns=[one.columns for one in staged],
         )
+
+    def add_news(
+        self,
+        data: object,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        symbol: str | None = None,
+        tz: str = NEW_YORK_NAME,
+        source: str | None = None,
+        provider: str | None = None,
+        latency_s: float = 60.0,
+        date_format: str | None = None,
+        file: str = FRAME,
+    ) -> ImportReport:
+        """Add news, enrich it, and enrich again what it changes; known articles are not repeated.
+
+        An article is known at the later of publication and collection; without a time of
+        collection, `latency_s` after publication, which is marked as assumed. A date without a time
+        of day counts as 20:00 New York time, never as midnight. An article has one row per symbol:
+        the provider's links, unless the text shows them wrong, and those that the text makes.
+
+        Parameters
+        ----------
+        data : polars, pandas or Arrow table
+            Columns headline and published_at (or date, time, created_at, ...), and perhaps known_at
+            (or collected_at), symbol (one, several in a text, or a list), source, author, url,
+            provider, id, retweet_of_id. All columns are kept, as JSON, in the column raw.
+        mapping, tz, date_format, file
+            As in `add_bars`.
+        symbol : str, optional
+            The provider's link of all rows, stronger than a column.
+        source : str, optional
+            The outlet, where no column says.
+        provider : str, optional
+            Who delivered it, where no column says; by default `source`, else ``user``.
+        latency_s : float
+            Seconds from publication to knowledge, where no time of collection is given.
+
+        Returns
+        -------
+        ImportReport
+
+        Raises
+        ------
+        ImportFileError
+            If there is no column of headlines or times.
+        LakeError
+            If another process is writing.
+        """
+        options = NewsOptions(
+            mapping=mapping,
+            symbol=symbol,
+            tz=tz,
+            source=source,
+            provider=provider,
+            latency_s=latency_s,
+            date_format=date_format,
+        )
+        return self.add_given_news([Given(frame_given(data), file)], options)
+
+    def add_given_news(
+        self,
+        given: Sequence[Given],
+        options: NewsOptions,
+        *,
+        on_rows: Callable[[int], None] | None = None,
+    ) -> ImportReport:
+        """Add the news of several files at once; see `add_news` and `add_given_bars`."""
+        reports = [read_reports(one, options) for one in given]
+        rejected = Rejected("news")
+        with only_writer(self.root):
+            counts = news_store.store_news(self.root, reports, rejected=rejected, on_rows=on_rows)
+            store_rejected(self.root, rejected)
+        return _report(
+            rejected,
+            given,
+            imported=counts.imported,
+            duplicates=counts.duplicates,
+            columns=[one.columns for one in reports],
+            links_added=counts.links_added,
+            links_dropped=counts.links_dropped,
+        )
+
+    def news(
+        self,
+        *,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """Read news as a frame.
+
+        Parameters
+        ----------
+        start, end : date, datetime, ISO text or int, optional
+            A date bounds the UTC date of `known_at`, both included; an instant bounds `known_at`,
+            the end excluded.
+        symbols
+            Only these.
+
+        Returns
+        -------
+        DataFrame
+            One row per article, symbol and version, by known_at, news_id, symbol; see
+            `catalyst.data.enrichment.schema.ENRICHED`.
+        """
+        first, from_ns = _bound(start, zone=dt.UTC)
+        last, to_ns = _bound(end, zone=dt.UTC)
+        found = news_store.read_news(self.root, first=first, last=last)
+        return _within(found, "known_at", symbols, from_ns, to_ns)
+
+    def read_news(self, day: dt.date) -> pl.DataFrame:
+        """Read the news that became known on one UTC day; no rows if there is none."""
+        return news_store.read_news_of(self.root, day)
+
+    def news_symbols(self) -> list[str]:
+        """List the symbols that have news, ascending."""
+        return news_store.news_symbols(self.root)
+
+    def enrich(self, *, on_rows: Callable[[int], None] | None = None) -> tuple[int, int]:
+        """Enrich all stored news again, as after a change of the enrichment tables.
+
+        Returns
+        -------
+        (int, int)
+            Rows of news, and files that changed.
+        """
+        rejected = Rejected("news")
+        with only_writer(self.root):
+            found = news_store.enrich_again(self.root, rejected=rejected, on_rows=on_rows)
+            store_rejected(self.root, rejected)
+        return found
 
     def timeframes(self) -> list[str]:
         """List the timeframes of which there are bars, finest first."""
@@ -217,19 +345,10 @@ class Lake:
             volume, source, adjustment, known_at, known_is_assumed, in the order of session, symbol,
             ts, known_at.
         """
-        import polars as pl
-
         first, from_ns = _bound(start)
         last, to_ns = _bound(end)
         found = read_bars(self.root, timeframes.timeframe_named(timeframe), first=first, last=last)
-        if symbols is not None:
-            wanted = sorted({joined_symbol(symbol) for symbol in symbols})
-            found = found.filter(pl.col("symbol").is_in(wanted))
-        if from_ns is not None:
-            found = found.filter(pl.col("ts").dt.timestamp("ns") >= from_ns)
-        if to_ns is not None:
-            found = found.filter(pl.col("ts").dt.timestamp("ns") < to_ns)
-        return found
+        return _within(found, "ts", symbols, from_ns, to_ns)
 
     def quarantine(self) -> pl.DataFrame:
         """Read the rejected rows: table, file, line, rule, row (JSON text)."""
@@ -263,7 +382,9 @@ class Lake:
         return whole.hexdigest()
 
 
-def _bound(moment: Moment | None) -> tuple[dt.date | None, int | None]:
+def _bound(
+    moment: Moment | None, *, zone: dt.tzinfo = NEW_YORK
+) -> tuple[dt.date | None, int | None]:
     if moment is None:
         return None, None
     if isinstance(moment, str) and len(moment) == len("2014-06-09"):
@@ -271,4 +392,50 @@ def _bound(moment: Moment | None) -> tuple[dt.date | None, int | None]:
     if isinstance(moment, dt.date) and not isinstance(moment, dt.datetime):
         return moment, None
     ns = stamp_ns(moment)
-    return dt.datetime.fromtimestamp(ns // 1_000_000_000, NEW_YORK).date(), ns
+    return dt.datetime.fromtimestamp(ns // 1_000_000_000, zone).date(), ns
+
+
+def _within(
+    frame: pl.DataFrame,
+    time: str,
+    symbols: Sequence[str] | None,
+    from_ns: int | None,
+    to_ns: int | None,
+) -> pl.DataFrame:
+    import polars as pl
+
+    ns = pl.col(time).dt.timestamp("ns")
+    if symbols is not None:
+        wanted = sorted({joined_symbol(symbol) for symbol in symbols})
+        frame = frame.filter(pl.col("symbol").is_in(wanted))
+    if from_ns is not None:
+        frame = frame.filter(ns >= from_ns)
+    return frame if to_ns is None else frame.filter(ns < to_ns)
+
+
+def _report(
+    rejected: Rejected,
+    given: Sequence[Given],
+    *,
+    imported: int,
+    duplicates: int,
+    columns: Sequence[Columns],
+    links_added: int = 0,
+    links_dropped: int = 0,
+) -> ImportReport:
+    said = [
+        note
+        for one, found in zip(given, columns, strict=True)
+        for note in (*one.notes, *found.notes)
+    ]
+    return ImportReport(
+        rejected.table,
+        given=sum(len(one) for one in given),
+        imported=imported,
+        duplicates=duplicates,
+        quarantined=len(rejected),
+        by_rule=dict(sorted(rejected.by_rule.items())),
+        notes=tuple(dict.fromkeys(said)),
+        links_added=links_added,
+        links_dropped=links_dropped,
+    )

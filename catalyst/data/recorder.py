@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from catalyst.data.codec import digest
 from catalyst.data.tables import TableWriter
@@ -21,9 +22,10 @@ from catalyst.strategy.news import category_names
 from catalyst.strategy.portfolio import Adjustment, PortfolioState
 from catalyst.strategy.reasons import Kind, Outcome, Reason, Role
 
-_REASONS = np.array(
-    [Reason(k).label if k in set(Reason) else "" for k in range(max(Reason) + 1)], object
-)
+_LABELS = {int(reason): reason.label for reason in Reason}
+_REASONS = pl.Series([_LABELS.get(k, "") for k in range(max(Reason) + 1)])
+_SCREEN_COLUMNS = tuple(f.name for f in fields(Screen))
+_SCREEN_ROWS = 50_000
 
 
 @dataclass
@@ -93,7 +95,9 @@ class Recorder:
     def __init__(self, writer: TableWriter, names: tuple[str, ...], initial_micro: int) -> None:
         self._write = writer
         self._names = names
-        self._name_array = np.array(names, object)
+        self._name_array = pl.Series(names, dtype=pl.String)
+        self._screens: list[tuple[int, Screen]] = []
+        self._screen_rows = 0
         self._initial = initial_micro
         self._seq = 0
         self._digest = hashlib.sha256()
@@ -253,27 +257,31 @@ class Recorder:
         )
 
     def _screen(self, asof_ns: int, screen: Screen) -> None:
-        n = len(screen.symbol)
-        if not n:
+        self._screens.append((asof_ns, screen))
+        self._screen_rows += len(screen.symbol)
+        if self._screen_rows >= _SCREEN_ROWS:
+            self.flush_screens()
+
+    def flush_screens(self) -> None:
+        """Write the candidates gathered so far."""
+        if not self._screen_rows:
             return
-        labels = _REASONS[screen.reason]
-        self._write.columns(
-            "candidates",
-            {
-                "decided_at": np.full(n, asof_ns), "symbol": self._name_array[screen.symbol], "stage": screen.stage,
-                "passed": screen.reason == 0, "reason": labels, "value": screen.value, "threshold": screen.threshold,
-                "catalyst_score": screen.catalyst_score, "direction": screen.direction, "price": screen.price,
-                "volume": screen.volume, "change_frac": screen.change_frac, "rvol": screen.rvol,
-            },
-        )  # fmt: skip
-        codes, counts = np.unique(
-            screen.stage.astype(np.int64) * 256 + screen.reason, return_counts=True
-        )
-        for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
-            stage, reason = divmod(code, 256)
-            self.asked[stage] += count
-            if reason:
-                self.drops[stage, Reason(reason).label] += count
+        at = np.array([asof for asof, _ in self._screens])
+        screens = [screen for _, screen in self._screens]
+        counts = [len(s.symbol) for s in screens]
+        columns = {name: np.concatenate([getattr(s, name) for s in screens]) for name in _SCREEN_COLUMNS}
+        stage, reason = columns["stage"], columns["reason"]
+        for code, count in enumerate(np.bincount(stage.astype(np.int64) * 64 + reason).tolist()):
+            if count:
+                self.asked[code // 64] += count
+                if code % 64:
+                    self.drops[code // 64, Reason(code % 64).label] += count
+        columns["decided_at"] = np.repeat(at, counts)
+        columns["passed"] = reason == 0
+        columns["symbol"] = self._name_array.gather(columns["symbol"])
+        columns["reason"] = _REASONS.gather(reason)
+        self._write.columns("candidates", columns)
+        self._screens, self._screen_rows = [], 0
 
     def _signal(self, asof_ns: int, s: Signal) -> None:
         risk = (s.entry - s.stop) * s.side
@@ -366,6 +374,7 @@ class Recorder:
 
     def finish(self) -> dict[str, Any]:
         """Write the orders that still work, and return the open positions by symbol (signed shares)."""
+        self.flush_screens()
         for sent in self._sent.values():
             self._write_order(sent, last=True)
         return {self._names[t.symbol]: t.side * t.held for t in self._trades.values() if t.held}

@@ -71,7 +71,8 @@ class Orders:
     @property
     def is_fill(self) -> Flags:
         """Tell fills from what corporate actions ordered."""
-        return self.rank == _FILL
+        is_fill: Flags = self.rank == _FILL
+        return is_fill
 
 
 @dataclass(frozen=True)

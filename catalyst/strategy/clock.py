@@ -83,9 +83,11 @@ def flatten_instant(session: Session, grid: Grid, params: Params) -> int | None:
     """Return the last bar boundary at or before the close less ``flatten_minutes``; None where nothing is flattened."""
     if grid.daily or not params.risk.flatten_at_close:
         return None
+    f = grid.timeframe_ns
     latest = session.close_ns - params.risk.flatten_minutes * MINUTE_NS
-    ends = [t for t in bar_ends(session, grid) if t <= latest]
-    return ends[-1] if ends else None
+    if grid.from_open and latest >= session.open_ns + f:
+        return session.open_ns + (latest - session.open_ns) // f * f
+    return session.pre_ns + (latest - session.pre_ns) // f * f
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -124,17 +124,6 @@ def _place_nb(store, i, ts):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _write_nb(store, i, at, ts, o, h, low, c, v, raw):
-    store.ts[i, at] = ts
-    store.open[i, at] = o
-    store.high[i, at] = h
-    store.low[i, at] = low
-    store.close[i, at] = c
-    store.volume[i, at] = v
-    store.raw[i, at] = raw
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _frame_nb(frames, row, base, i, base_at, appended, start, end):
     """Bring the larger bar [start, end) in ``row`` up to date with the base bar at column ``base_at``."""
     at, there = _place_nb(frames, row, start)
@@ -147,7 +136,12 @@ def _frame_nb(frames, row, base, i, base_at, appended, start, end):
     a = base_at
     while a > 0 and base.ts[i, a - 1] >= start:
         a -= 1
-    _write_nb(frames, row, at, start, base.open[i, a], base.high[i, a], base.low[i, a], base.close[i, a], 0.0, base.raw[i, a])
+    frames.ts[row, at] = start
+    frames.open[row, at] = base.open[i, a]
+    frames.high[row, at] = base.high[i, a]
+    frames.low[row, at] = base.low[i, a]
+    frames.volume[row, at] = 0.0
+    frames.raw[row, at] = base.raw[i, a]
     while a < base.n[i] and base.ts[i, a] < end:
         frames.high[row, at] = max(frames.high[row, at], base.high[i, a])
         frames.low[row, at] = min(frames.low[row, at], base.low[i, a])
@@ -214,6 +208,8 @@ def push_nb(symbol, ts, o, h, low, c, v, raw, first, last, bounds, timeframe_ns,
         ``prefix`` holds the volume by slot until `close_session_nb` sums it.
     """
     m = base.n.shape[0]
+    capacity = base.ts.shape[1]
+    frame_capacity = frames.ts.shape[1]
     today = bounds.shape[0] - 1
     slots = totals.prefix.shape[2]
     for r in range(first, last):
@@ -224,29 +220,61 @@ def push_nb(symbol, ts, o, h, low, c, v, raw, first, last, bounds, timeframe_ns,
             s -= 1
         if s < 0:
             continue
+        # The common case, a bar after the last one with room left, is written out here: calls that
+        # pass whole stores cost ten times the work they do.
         n = base.n[i]
         appended = n == 0 or t > base.ts[i, n - 1]
-        at, there = _place_nb(base, i, t)
         dv = v[r]
         dd = v[r] * c[r]
-        if there:
-            dv -= base.volume[i, at]
-            dd -= base.volume[i, at] * base.close[i, at]
-        _write_nb(base, i, at, t, o[r], h[r], low[r], c[r], v[r], raw[r])
-        k = _session_row_nb(totals, i, bounds[s, 0])
+        if appended and n < capacity:
+            at = n
+            base.n[i] = n + 1
+        else:
+            at, there = _place_nb(base, i, t)
+            if there:
+                dv -= base.volume[i, at]
+                dd -= base.volume[i, at] * base.close[i, at]
+        base.ts[i, at] = t
+        base.open[i, at] = o[r]
+        base.high[i, at] = h[r]
+        base.low[i, at] = low[r]
+        base.close[i, at] = c[r]
+        base.volume[i, at] = v[r]
+        base.raw[i, at] = raw[r]
+        k = totals.n[i] - 1
+        if k < 0 or totals.day[i, k] != bounds[s, 0]:
+            k = _session_row_nb(totals, i, bounds[s, 0])
         if k >= 0:
             totals.volume[i, k] += dv
             totals.dollars[i, k] += dd
             totals.raw[i, k] = raw[r]
             totals.based[i, k] = True
-            if at == base.n[i] - 1 or base.ts[i, at + 1] >= bounds[s, 4]:
+            newest = at == base.n[i] - 1 or base.ts[i, at + 1] >= bounds[s, 3]
+            if (newest and t < bounds[s, 3]) or np.isnan(totals.close[i, k]):
                 totals.close[i, k] = c[r]
             slot = min((t + timeframe_ns - bounds[s, 1] - 1) // slot_ns, slots - 1)
             for q in range(slot, slot + 1 if s == today else slots):
                 totals.prefix[i, k, q] += dv
         for f in range(lengths.shape[0]):
+            row = f * m + i
             start, end = slot_nb(bounds[s, 1], bounds[s, 2], bounds[s, 3], bounds[s, 4], t, lengths[f])
-            _frame_nb(frames, f * m + i, base, i, at, appended, start, end)
+            b = frames.n[row] - 1
+            if appended and b >= 0 and frames.ts[row, b] == start:
+                frames.high[row, b] = max(frames.high[row, b], h[r])
+                frames.low[row, b] = min(frames.low[row, b], low[r])
+                frames.close[row, b] = c[r]
+                frames.volume[row, b] += v[r]
+            elif appended and b + 1 < frame_capacity and (b < 0 or frames.ts[row, b] < start):
+                frames.n[row] = b + 2
+                frames.ts[row, b + 1] = start
+                frames.open[row, b + 1] = o[r]
+                frames.high[row, b + 1] = h[r]
+                frames.low[row, b + 1] = low[r]
+                frames.close[row, b + 1] = c[r]
+                frames.volume[row, b + 1] = v[r]
+                frames.raw[row, b + 1] = raw[r]
+            else:
+                _frame_nb(frames, row, base, i, at, appended, start, end)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -355,7 +383,7 @@ def survey_nb(base, totals, splits, today, oldest_ns, slot, window, sessions_min
             for q in range(min(slot, totals.prefix.shape[2])):
                 volume += totals.prefix[i, k, q]
         usual = profile[i, min(slot, totals.prefix.shape[2]) - 1]
-        rvol[i] = volume / usual if usual > 0.0 else np.nan
+        rvol[i] = volume / usual if usual > 0.0 else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

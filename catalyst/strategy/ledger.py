@@ -174,8 +174,8 @@ def _split(
     if exact - held < 1e-9:  # noqa: PLR2004 - binary dust of the ratio
         cash = 0
     up = entry.side > 0
-    first = math.floor((entry.leg_filled[0] - entry.leg_exited[0]) * ratio + 1e-9)
-    legs = (min(first, held), held - min(first, held))
+    second = math.floor((entry.leg_filled[1] - entry.leg_exited[1]) * ratio + 1e-9)
+    legs = (held - second, second)
     scaled = replace(
         entry, quantity=held, filled=held, exited=0, leg_quantity=legs, leg_filled=legs, leg_exited=(0, 0),
         cost_micro=round(entry.cost_micro * entry.held / entry.filled), limit=entry.limit / ratio,

@@ -227,6 +227,8 @@ class Params:
         Tuples of components; a pattern is a TA-Lib name or a function.
     scored
         Pairs of scored component and weight; their weighted sum is the confidence.
+    hash
+        16 hexadecimal digits over every number and every component's source, not the variant's name.
 
     Raises
     ------
@@ -250,6 +252,8 @@ class Params:
     exits: tuple[Component, ...] = (Component("news_reversal"), Component("time_stop"), Component("flatten"))
     scored: tuple[tuple[Component, float], ...] = tuple((Component(n), w) for n, w in SCORED)
 
+    hash: str = field(init=False, default="", compare=False, repr=False)
+
     load: ClassVar[Callable[..., Params]]
 
     def __post_init__(self) -> None:
@@ -258,6 +262,7 @@ class Params:
             checked = {f.name: _checked(f"{name}.{f.name}", f, getattr(section, f.name)) for f in fields(cls)}
             object.__setattr__(self, name, cls(**checked))
         _check_relations(self)
+        object.__setattr__(self, "hash", _hash(self))
 
     def replace(self, **changes: Any) -> Params:  # noqa: ANN401 - one keyword a field, each with its own type
         """Return a copy with the named fields changed.
@@ -327,16 +332,14 @@ class Params:
         tree["scored"] = {c.name: w for c, w in self.scored}
         return tree
 
-    @property
-    def hash(self) -> str:
-        """Return 16 hexadecimal digits over every number and every component's source, not the variant's name."""
-        lines = []
-        for name, cls in SECTIONS.items():
-            section = getattr(self, name)
-            lines += [f"{name}.{f.name}={getattr(section, f.name)!r}" for f in fields(cls)]
-        for name in COMPONENTS:
-            lines.append(f"{name}={getattr(self, name)!r}")
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+def _hash(params: Params) -> str:
+    lines = []
+    for name, cls in SECTIONS.items():
+        section = getattr(params, name)
+        lines += [f"{name}.{f.name}={getattr(section, f.name)!r}" for f in fields(cls)]
+    lines += [f"{name}={getattr(params, name)!r}" for name in COMPONENTS]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a leaf of any type

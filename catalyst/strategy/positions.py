@@ -100,8 +100,8 @@ class _Desk:
     def work(self) -> None:
         flatten = flatten_instant(self.view.session, self.view.grid, self.params)
         over = flatten is not None and flatten <= self.view.asof_ns
-        stopped = self.entry.exited > 0 and self.entry.works and not self.entry.target_1_exited
-        if self.entry.works and (self.view.asof_ns >= self.entry.expires_ns or over or stopped):
+        expired = self.view.asof_ns >= self.entry.expires_ns
+        if self.entry.works and (expired or over or self.entry.exited > 0):
             self._cancel_entries()
         if not self.entry.held:
             return
@@ -227,7 +227,7 @@ class _Desk:
         self.entry = replace(self.entry, exiting=role)
         limit = math.nan
         if kind is Kind.LIMIT:
-            limit = on_tick(self.close * (1.0 - e.side * self.params.execution.watch_frac), up=e.side < 0)
+            limit = on_tick(self.close * (1.0 - e.side * self.params.execution.watch_frac), up=e.side > 0)
         self._send(
             [
                 make_order(

@@ -104,11 +104,12 @@ def run_session(
         fills, survey = answer
         choose = scan and (grid.daily or chooses_active(session, asof_ns, params, first_scan))
         wanted = np.array([e.symbol for e in state.entries], np.int32)
+        narrowed = None
         if scan:
-            passed = narrow(survey, state.active, params, choose=choose).passed  # type: ignore[arg-type]
-            wanted = np.union1d(wanted, passed).astype(np.int32)
+            narrowed = narrow(survey, state.active, params, choose=choose)  # type: ignore[arg-type]
+            wanted = np.union1d(wanted, narrowed.passed) if len(wanted) else narrowed.passed
         view = yield Look(asof_ns, wanted, survey, scan, choose)  # type: ignore[arg-type]
         assert isinstance(view, MarketView)  # noqa: S101 - the answer to Look
-        state, decision = step(state, view, fills, params)  # type: ignore[arg-type]
+        state, decision = step(state, view, fills, params, narrowed=narrowed)  # type: ignore[arg-type]
         yield Decided(decision, state)
     return state

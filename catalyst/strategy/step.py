@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from catalyst.strategy.decisions import Decision, Fill, Order, Signal
-from catalyst.strategy.funnel import finish, narrow
+from catalyst.strategy.funnel import Narrowed, finish, narrow
 from catalyst.strategy.ledger import apply_fills, roll_day
 from catalyst.strategy.params import Params
 from catalyst.strategy.portfolio import PortfolioState
@@ -17,7 +17,12 @@ from catalyst.strategy.values import MarketView
 
 
 def step(
-    state: PortfolioState, view: MarketView, fills: tuple[Fill, ...], params: Params
+    state: PortfolioState,
+    view: MarketView,
+    fills: tuple[Fill, ...],
+    params: Params,
+    *,
+    narrowed: Narrowed | None = None,
 ) -> tuple[PortfolioState, Decision]:
     """Decide at one instant: book the fills, look at positions, and scan if it is time to.
 
@@ -31,6 +36,8 @@ def step(
         Executions since the last step, in order.
     params
         Every number and component.
+    narrowed
+        What `narrow` gives for this view, if the caller has it already.
 
     Returns
     -------
@@ -40,7 +47,7 @@ def step(
     state, cancels, orders = look(state, view, params)
     if not view.scan:
         return state, Decision(view.asof_ns, scan=False, cancels=cancels, orders=orders)
-    narrowed = narrow(view.survey, state.active, params, choose=view.choose)
+    narrowed = narrowed or narrow(view.survey, state.active, params, choose=view.choose)
     state = replace(state, active=narrowed.active)
     screen, finalists = finish(view, narrowed, params)
     patterns = []
