@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 MAX_CELLS = 8_000_000
 """Rows x columns given to vectorbt at once: 64 MB an array, and it keeps about ten of them."""
 
-# Symbols that `verify` hands over at a time, so that most rows can be left out: 400 symbols and 57,600
-# looks took 5 s and 0.15 GB so, and 24 s and 1.1 GB with every row.
+# Symbols that `verify` hands over at a time, so that most rows can be left out: 400 symbols and
+# 57,600 looks took 5 s and 0.15 GB so, and 24 s and 1.1 GB with every row.
 _TURN = 32
 _DAY_NS = 86_400_000_000_000
 _CENT_USD = 0.005
