@@ -5,15 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalyst.data import bar_store, news_store, timeframes
+from catalyst.data import action_intake, bar_store, news_store, timeframes, universe_intake
+from catalyst.data.action_intake import ActionOptions, read_actions
 from catalyst.data.bar_intake import BarOptions, stage
 from catalyst.data.bar_rows import BarRows, read_bar_rows
 from catalyst.data.bar_store import read_bars, store_bars
 from catalyst.data.calendar import NEW_YORK
 from catalyst.data.columns import Columns
+from catalyst.data.fact_store import Facts, read_facts, store_facts
 from catalyst.data.given import FRAME, Given, frame_given
 from catalyst.data.news_intake import NewsOptions, read_reports
 from catalyst.data.partition import only_writer, parts
@@ -21,6 +24,7 @@ from catalyst.data.quarantine import Rejected, read_quarantine, store_rejected
 from catalyst.data.reports import ImportReport
 from catalyst.data.stamps import NEW_YORK_NAME, Moment, stamp_ns
 from catalyst.data.symbols import joined_symbol
+from catalyst.data.universe_intake import UniverseOptions, read_universe
 from catalyst.errors import LakeError
 
 if TYPE_CHECKING:
@@ -284,6 +288,132 @@ class Lake:
     def news_symbols(self) -> list[str]:
         """List the symbols that have news, ascending."""
         return news_store.news_symbols(self.root)
+
+    def add_actions(
+        self,
+        data: object,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        symbol: str | None = None,
+        tz: str = NEW_YORK_NAME,
+        source: str = "user",
+        date_format: str | None = None,
+        file: str = FRAME,
+    ) -> ImportReport:
+        """Add splits, dividends and renames, or rows of cumulative factors that hold them.
+
+        Parameters
+        ----------
+        data : polars, pandas or Arrow table
+            Columns symbol, ex_date (a session), kind (split, dividend, rename), value (new shares
+            per old, also written ``7:1``; US dollars a share), new_symbol, and perhaps known_at,
+            else 04:00 New York time of the ex-date, marked as assumed. Or LEAN's factors: symbol,
+            date, price_factor, split_factor, reference_price.
+        mapping, symbol, tz, source, date_format, file
+            As in `add_bars`.
+
+        Returns
+        -------
+        ImportReport
+
+        Raises
+        ------
+        ImportFileError
+            If a column is missing.
+        LakeError
+            If another process is writing.
+        """
+        options = ActionOptions(
+            mapping=mapping, symbol=symbol, tz=tz, source=source, date_format=date_format
+        )
+        return self.add_given_actions([Given(frame_given(data), file)], options)
+
+    def add_given_actions(self, given: Sequence[Given], options: ActionOptions) -> ImportReport:
+        """Add the actions of several files at once; see `add_actions`."""
+        read = [read_actions(one, options) for one in given]
+        return self._add_facts(
+            action_intake.TABLE, read, key=action_intake.KEY, rules=action_intake.ActionRule
+        )
+
+    def add_universe(
+        self,
+        data: object,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        tz: str = NEW_YORK_NAME,
+        date_format: str | None = None,
+        file: str = FRAME,
+    ) -> ImportReport:
+        """Add memberships: which symbols could be traded when, as known at the time.
+
+        Give all daily snapshots at once: a later import does not end what an earlier one left open.
+
+        Parameters
+        ----------
+        data : polars, pandas or Arrow table
+            Columns symbol, from, to (last day as a member; empty while it lasts), and perhaps
+            known_at. Or daily snapshots: symbol and a date, one row for each member.
+        mapping, tz, date_format, file
+            As in `add_bars`.
+
+        Returns
+        -------
+        ImportReport
+
+        Raises
+        ------
+        ImportFileError
+            If a column is missing.
+        LakeError
+            If another process is writing.
+        """
+        options = UniverseOptions(mapping=mapping, tz=tz, date_format=date_format)
+        return self.add_given_universe([Given(frame_given(data), file)], options)
+
+    def add_given_universe(self, given: Sequence[Given], options: UniverseOptions) -> ImportReport:
+        """Add the memberships of several files at once; see `add_universe`."""
+        read = [read_universe(one, options) for one in given]
+        return self._add_facts(
+            universe_intake.TABLE, read, key=universe_intake.KEY, rules=universe_intake.UniverseRule
+        )
+
+    def _add_facts(
+        self, table: str, read: Sequence[Facts], *, key: Sequence[str], rules: type[IntEnum]
+    ) -> ImportReport:
+        rejected = Rejected(table)
+        with only_writer(self.root):
+            counts = store_facts(self.root, table, read, key=key, rules=rules, rejected=rejected)
+            store_rejected(self.root, rejected)
+        return _report(
+            rejected,
+            [one.given for one in read],
+            imported=counts.imported,
+            duplicates=counts.duplicates,
+            columns=[one.columns for one in read],
+        )
+
+    def actions(self) -> pl.DataFrame:
+        """Read the corporate actions.
+
+        Returns
+        -------
+        DataFrame
+            symbol, ex_date (date), kind (split, dividend, rename), value (new shares per old; US
+            dollars a share), new_symbol, known_at, known_is_assumed, source, sorted by these.
+        """
+        return read_facts(self.root, action_intake.TABLE, action_intake.empty_actions())
+
+    def universe(self) -> pl.DataFrame:
+        """Read the memberships.
+
+        Returns
+        -------
+        DataFrame
+            symbol, from, to (dates, both included; null while it lasts), known_at,
+            known_is_assumed, sorted by these. The end of a membership is a second row with the same
+            `from`, known later.
+        """
+        return read_facts(self.root, universe_intake.TABLE, universe_intake.empty_universe())
 
     def enrich(self, *, on_rows: Callable[[int], None] | None = None) -> tuple[int, int]:
         """Enrich all stored news again, as after a change of the enrichment tables.

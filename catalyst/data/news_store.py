@@ -1,9 +1,9 @@
 """News on disk: enriched as it comes, and again wherever a new article changes what follows it.
 
 A file holds the news of one UTC day of `known_at`. What is stored is a function of the set of
-reports that were given, not of the order in which they came: a story known earlier than stored ones
-may become the first of their cluster, so the stored rows of its symbols from its day on are enriched
-again.
+reports that were given, not of the order in which they came: a story known earlier than stored
+ones may become the first of their cluster, so the stored rows of its symbols from its day on are
+enriched again.
 """
 
 from __future__ import annotations
@@ -222,17 +222,16 @@ def _enrich_from(root: Path, links: pl.DataFrame, *, fates: _Fates) -> Iterator[
 
 
 def _symbols_of(links: pl.DataFrame) -> list[str]:
-    import polars as pl
+    from catalyst.data.enrichment.text import plain
+    from catalyst.data.enrichment.tickers import cashtags, company_names, company_symbols
 
-    from catalyst.data.enrichment import enrich
-
-    symbols: set[str] = set()
-    for start in range(0, links.height, _CHUNK_ROWS):
-        symbols.update(enrich(links[start : start + _CHUNK_ROWS]).news["symbol"].unique())
-    # A wrong link, too, may have been right before.
-    spelled = links["symbol"].drop_nulls().unique()
-    symbols.update(spelled.to_list())
-    return pl.Series(sorted(symbols), dtype=pl.String).to_list()
+    names, pattern = company_names(None)
+    symbols = {*links["symbol"].drop_nulls().unique(), ""}
+    for headline in links["headline"].unique():
+        text = plain(headline)
+        whole, cut = cashtags(text)
+        symbols.update(whole if whole or cut else company_symbols(text, names, pattern))
+    return sorted(symbols)
 
 
 def _earlier(root: Path, fed: pl.DataFrame) -> pl.DataFrame | None:

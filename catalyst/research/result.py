@@ -17,8 +17,7 @@ from catalyst.errors import OutputError
 from catalyst.strategy.params import Params
 
 if TYPE_CHECKING:
-    import vectorbt
-
+    from catalyst.research.portfolio import Verification
 
 class Result:
     """Give access to the tables of a run.
@@ -53,11 +52,31 @@ class Result:
         return content
 
     @cached_property
-    def portfolio(self) -> vectorbt.Portfolio:
-        """Return a vectorbt Portfolio of the same fills; vectorbt is imported when this is asked for."""
+    def portfolio(self) -> Any:  # noqa: ANN401 - a vectorbt.Portfolio; vectorbt is imported when this is asked for
+        """Return a vectorbt Portfolio of the same fills: one row per fill or mark, split-adjusted, dividends as cash.
+
+        Raises
+        ------
+        InputError
+            If nothing filled.
+        """
         from catalyst.research.portfolio import to_vectorbt
 
-        return to_vectorbt(self.fills, self.marks, self.adjustments, initial_cash_usd=self.params.risk.initial_equity_usd)
+        return to_vectorbt(self.fills, self.marks, **self._books)
+
+    def verify(self) -> Verification:
+        """Compare the ledger with vectorbt's accounting of the same fills, at every row of ``equity``."""
+        from catalyst.research.portfolio import verify
+
+        return verify(self.fills, self.marks, **self._books)
+
+    @property
+    def _books(self) -> dict[str, Any]:
+        return {
+            "adjustments": self.adjustments,
+            "equity": self.equity,
+            "initial_cash_usd": self.params.risk.initial_equity_usd,
+        }
 
     def save(self, folder: str | Path, *, force: bool = False) -> Path:
         """Move the run's files to a folder, whole or not at all.

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from catalyst.strategy.decisions import Screen
-from catalyst.strategy.indicators import technical_score_nb
+from catalyst.strategy.indicators import technical_scores_nb
 from catalyst.strategy.news import catalyst_scores, sign
 from catalyst.strategy.params import Params
 from catalyst.strategy.reasons import Reason
@@ -250,24 +250,10 @@ def technical_scores(bars: BarPanel, params: Params) -> Floats:
     float64[k]
     """
     p = params.technical
-    return _technical_nb(
+    return technical_scores_nb(
         bars.close, bars.count, p.window, p.bars_min, p.base_score, p.rsi_bars, p.rsi_low, p.rsi_high, p.rsi_points, p.macd_fast,
         p.macd_slow, p.macd_signal, p.macd_points, p.sma_fast, p.sma_slow, p.sma_points, p.ema_bars, p.ema_points,
     )  # fmt: skip
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _technical_nb(
-    close, count, window, bars_min, start, rsi_bars, rsi_low, rsi_high, rsi_points, macd_fast, macd_slow, macd_signal,
-    macd_points, sma_fast, sma_slow, sma_points, ema_bars, ema_points,
-):  # fmt: skip
-    out = np.empty(count.shape[0])
-    for k in range(count.shape[0]):
-        out[k] = technical_score_nb(
-            close[k], count[k], window, bars_min, start, rsi_bars, rsi_low, rsi_high, rsi_points, macd_fast, macd_slow,
-            macd_signal, macd_points, sma_fast, sma_slow, sma_points, ema_bars, ema_points,
-        )  # fmt: skip
-    return out
 
 
 def volume_scores(rvol: Floats, params: Params) -> Floats:

@@ -1,0 +1,47 @@
+"""The command ``catalyst``: subcommands import what they need when they run, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from catalyst.cli import backtest, data
+from catalyst.errors import CatalystError, InputError
+
+app = typer.Typer(
+    name="catalyst",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Research and trade the news: what you tested is what trades, and the test did not lie.",
+    epilog="Start with **catalyst backtest**: it makes a synthetic sample on first use and replays the strategy over it.",
+)
+app.command("backtest")(backtest.command)
+app.add_typer(data.app, name="data")
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from catalyst.data.version import code_version
+
+        typer.echo(code_version())
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; a foreseen error is one sentence on stderr and exit status 2."""
+    try:
+        app()
+    except CatalystError as error:
+        print(f"catalyst: {error}", file=sys.stderr)  # noqa: T201 - the command line's voice
+        sys.exit(2 if isinstance(error, InputError) else 1)
+
+
+if __name__ == "__main__":
+    main()

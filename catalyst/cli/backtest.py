@@ -1,0 +1,204 @@
+"""``catalyst backtest``: replay a variant over a lake and leave a folder behind."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from catalyst.data.lake import Lake
+    from catalyst.research.result import Result
+    from catalyst.strategy.params import Params
+
+EPILOG = """
+**Examples**
+
+    catalyst backtest                                   # the bundled synthetic sample
+    catalyst backtest --lake my-lake --timeframe 1d     # your own daily bars
+    catalyst backtest --variant thin --set screen.price_max=1000 --start 2024-01-02 --end 2024-03-28
+    catalyst backtest --variant my.yaml --symbols AAPL,BAC --out runs/mine --verify
+"""
+_LATEST = "latest"
+_SHOWN_RULES = 6
+
+
+def command(
+    *,
+    lake: Annotated[Path | None, typer.Option(help="Lake folder; default $CATALYST_LAKE, else the sample.")] = None,
+    variant: Annotated[str, typer.Option(help="Bundled variant (spec, daily, thin, ...) or a YAML file.")] = "spec",
+    timeframe: Annotated[str | None, typer.Option(help="1m, 5m, 15m, 1h or 1d; default the lake's finest.")] = None,
+    start: Annotated[str | None, typer.Option(help="First session, such as 2024-01-02; earlier history is used.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last session, included.")] = None,
+    symbols: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="One field, such as screen.price_max=1000; may be repeated.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Output folder; default runs/<variant>-<hash>.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output folder.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Prove ledger and vectorbt equal to the cent.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of a table.")] = False,
+) -> None:
+    """Replay the strategy over a lake, session by session, and write its tables and summary."""
+    from catalyst.data.lake import Lake
+    from catalyst.data.settings import resolve_lake
+    from catalyst.data.timeframes import timeframe_named
+    from catalyst.data.variants import load
+    from catalyst.research.result import check_output
+
+    wanted = symbols_of(symbols)
+    first, last = _day("--start", start), _day("--end", end)
+    length = timeframe_named(timeframe) if timeframe else None
+    params = load(variant, timeframe=length, settings=settings or [])
+    root = resolve_lake(lake)
+    if lake is None:
+        _fill_sample(root)
+    opened = Lake(root)
+    length = length or next(iter(_finest(opened)), None)
+    if length == "1d" and timeframe is None:
+        params = load(variant, timeframe=length, settings=settings or [])
+    target = out or Path("runs") / f"{params.variant}-{_run_hash(opened, params, length, first, last, wanted)}"
+    check_output(target, force=force)
+    result = _replay(opened, params, length, first, last, wanted)
+    result.save(target, force=force)
+    if out is None:
+        _point_latest(target)
+    if as_json:
+        typer.echo(json.dumps(result.summary, indent=2))
+    else:
+        _show(result, target)
+    if verify:
+        _verify(result)
+
+
+def symbols_of(text: str | None) -> list[str] | None:
+    """Return the symbols of a comma-separated list, in the lake's spelling; None for none given."""
+    from catalyst.data.symbols import joined_symbol
+    from catalyst.errors import InputError
+
+    if text is None:
+        return None
+    found = [joined_symbol(part.strip()) for part in text.split(",") if part.strip()]
+    if not found:
+        raise InputError(f"--symbols is {text!r}; expected symbols separated by commas, such as AAPL,BAC")
+    return sorted(set(found))
+
+
+def _day(option: str, text: str | None) -> dt.date | None:
+    from catalyst.errors import InputError
+
+    if text is None:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"{option} is {text!r}; expected a date such as 2024-01-02") from None
+
+
+def _finest(lake: Lake) -> list[str]:
+    from catalyst.data.timeframes import NAMES
+
+    return [name for name in NAMES if name in lake.timeframes()]
+
+
+def _fill_sample(root: Path) -> None:
+    from catalyst.data.sample_lake import fill_sample, is_complete
+    from catalyst.data.settings import sample_root
+
+    if root == sample_root() and not is_complete(root):
+        console = _console()
+        with console.status("making the synthetic sample (once, under a minute) ...") as status:
+            fill_sample(root, tell=lambda text: status.update(f"{text} ..."))
+        console.print(f"made the synthetic sample in {root}")
+
+
+def _replay(
+    lake: Lake, params: Params, length: str | None, first: dt.date | None, last: dt.date | None, wanted: list[str] | None
+) -> Result:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from catalyst.research.replay import replay
+
+    columns = (TextColumn("replaying {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_console(), transient=True) as bar:
+        task = bar.add_task("...", total=None)
+
+        def progress(done: int, total: int, day: dt.date) -> None:
+            bar.update(task, completed=done, total=total, description=str(day))
+
+        report: Callable[[int, int, dt.date], None] = progress
+        return replay(lake, params, timeframe=length, start=first, end=last, symbols=wanted, progress=report)
+
+
+def _run_hash(
+    lake: Lake, params: Params, length: str | None, first: dt.date | None, last: dt.date | None, wanted: list[str] | None
+) -> str:
+    text = "|".join(map(str, (params.hash, lake.digest(), length, first, last, wanted)))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _point_latest(target: Path) -> None:
+    link = target.parent / _LATEST
+    fresh = target.parent / f".{_LATEST}.new"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target.name)
+    fresh.replace(link)
+
+
+def _verify(result: Result) -> None:
+    with _console().status("comparing the ledger with vectorbt ..."):
+        found = result.verify()
+    typer.echo(str(found), err=True)
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+def _show(result: Result, target: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    s = result.summary
+    console = Console()
+    table = Table(title=f"{s['variant']} on {s['timeframe']} bars, {s['start']} to {s['end']}, {s['symbols']} symbols")
+    for name in ("", "strategy", "buy and hold", "equal weight"):
+        table.add_column(name, justify="left" if not name else "right")
+    benchmarks = s["benchmarks"]
+    for label, key, form in (
+        ("net return", "net_return", "{:+.2%}"),
+        ("Sharpe ratio", "sharpe", "{:.2f}"),
+        ("largest drawdown", "max_drawdown", "{:.2%}"),
+    ):
+        row = (s, benchmarks["buy_and_hold"], benchmarks["equal_weight"])
+        table.add_row(label, *(_text(form, r[key]) for r in row))
+    for label, key, form in (
+        ("net P&L, USD", "net_pnl", "{:+,.2f}"),
+        ("trades", "n_trades", "{:,}"),
+        ("hit rate", "hit_rate", "{:.1%}"),
+        ("expectancy, USD a trade", "expectancy", "{:+.2f}"),
+        ("turnover", "turnover", "{:.1f}"),
+    ):
+        table.add_row(label, _text(form, s[key]), "", "")
+    console.print(table)
+    console.print("What binds:")
+    for rule in s["binding_rules"][:_SHOWN_RULES]:
+        console.print(f"  {rule['text']}", highlight=False)
+    for warning in s["warnings"]:
+        console.print(f"[yellow]warning:[/yellow] {warning}", highlight=False)
+    console.print(f"decision digest {s['decision_digest'][:16]}, written to {target}", highlight=False)
+
+
+def _text(form: str, value: Any) -> str:  # noqa: ANN401 - a number or None
+    return "-" if value is None else form.format(value)
+
+
+def _console() -> Any:  # noqa: ANN401 - rich is imported when needed
+    from rich.console import Console
+
+    return Console(file=sys.stderr)
