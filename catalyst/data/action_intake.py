@@ -33,8 +33,8 @@ _KIND_NAMES = {
     **dict.fromkeys(("symbol change", "name change", "ticker change"), "rename"),
 }
 _RATIO = r"^\s*([0-9.]+)\s*[:/]\s*([0-9.]+)\s*$"
-# Factors are written with seven digits, so a ratio of two is good to a part in 100,000.
-_RATIO_TOLERANCE = 1e-4
+# Factors have seven decimals and may be as small as 0.003, so a ratio is good to a part in 10,000.
+_RATIO_TOLERANCE = 5e-4
 _LARGEST_DENOMINATOR = 100
 _LEAST_DIVIDEND_USD = 5e-4
 
@@ -155,7 +155,7 @@ def read_actions(given: Given, options: ActionOptions) -> Facts:
             "known_is_assumed": assumed,
             "row": np.arange(frame.height),
         }
-    ).with_columns(_sources(frame, options).alias("source"))
+    ).with_columns(_sources(frame, columns.one("source"), options).alias("source"))
     kept = facts.filter(pl.Series(rule == ActionRule.KEPT))
     return facts_of_rows(given, columns, kept.select(*empty_actions().columns, "row"), rule)
 
@@ -277,12 +277,12 @@ def _symbols(frame: pl.DataFrame, name: str | None, one: str | None) -> pl.Serie
     return text.alias("s").to_frame().select(joined_symbols(pl.col("s"))).to_series()
 
 
-def _sources(frame: pl.DataFrame, options: ActionOptions) -> pl.Series:
+def _sources(frame: pl.DataFrame, name: str | None, options: ActionOptions) -> pl.Series:
     import polars as pl
 
-    if "source" not in frame.columns:
+    if name is None:
         return pl.repeat(options.source, frame.height, dtype=pl.String, eager=True)
-    return frame["source"].cast(pl.String).fill_null(options.source)
+    return frame[name].cast(pl.String).fill_null(options.source)
 
 
 def _constant(n: int, *, value: bool) -> pl.Series:

@@ -61,6 +61,7 @@ ACTION_ALIASES: dict[str, tuple[str, ...]] = {
     "kind": ("kind", "type", "action", "actiontype", "event"),
     "value": ("value", "amount", "ratio", "rate"),
     "new_symbol": ("newsymbol", "newticker"),
+    "source": ("source",),
     "known_at": _KNOWN_ALIASES,
     "known_is_assumed": ("knownisassumed",),
 }

@@ -145,5 +145,5 @@ def read_facts(root: Path, table: str, empty: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     frames = [pl.DataFrame(part) for part in read_parts(parts(root / table), columns=empty.columns)]
-    whole = pl.concat([empty, *(frame.cast(empty.schema) for frame in frames)])  # type: ignore[arg-type]
+    whole = pl.concat([empty, *(frame.cast(empty.schema) for frame in frames)])
     return whole.sort(empty.columns, nulls_last=True)

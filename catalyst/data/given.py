@@ -64,6 +64,21 @@ class Given:
         return [_json(row) for row in picked.iter_rows(named=True)]
 
 
+def given_together(given: Sequence[Given]) -> Given:
+    """Put the rows of several files into one, for facts that only all of them together tell.
+
+    Files are named together then, and lines count through them, unless there is one file only.
+    """
+    import polars as pl
+
+    if len(given) == 1:
+        return given[0]
+    frame = pl.concat([one.frame for one in given], how="diagonal_relaxed")
+    broken = [row for one in given for row in one.broken]
+    notes = tuple(dict.fromkeys(note for one in given for note in one.notes))
+    return Given(frame, ", ".join(one.file for one in given), None, broken, notes)
+
+
 def frame_given(data: object) -> pl.DataFrame:
     """Take a polars, pandas or Arrow table as a polars frame, without copying where possible.
 

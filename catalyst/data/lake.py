@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from enum import IntEnum
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalyst.data import action_intake, bar_store, news_store, timeframes, universe_intake
-from catalyst.data.action_intake import ActionOptions, read_actions
-from catalyst.data.bar_intake import BarOptions, stage
+from catalyst.data.action_intake import ActionOptions
+from catalyst.data.bar_intake import BarOptions
 from catalyst.data.bar_rows import BarRows, read_bar_rows
-from catalyst.data.bar_store import read_bars, store_bars
-from catalyst.data.calendar import NEW_YORK
-from catalyst.data.columns import Columns
-from catalyst.data.fact_store import Facts, read_facts, store_facts
+from catalyst.data.fact_store import read_facts
 from catalyst.data.given import FRAME, Given, frame_given
-from catalyst.data.news_intake import NewsOptions, read_reports
+from catalyst.data.imports import (
+    OnRows,
+    import_actions,
+    import_bars,
+    import_news,
+    import_universe,
+)
+from catalyst.data.news_intake import NewsOptions
 from catalyst.data.partition import only_writer, parts
 from catalyst.data.quarantine import Rejected, read_quarantine, store_rejected
 from catalyst.data.reports import ImportReport
-from catalyst.data.stamps import NEW_YORK_NAME, Moment, stamp_ns
-from catalyst.data.symbols import joined_symbol
-from catalyst.data.universe_intake import UniverseOptions, read_universe
+from catalyst.data.spans import bounded, within
+from catalyst.data.stamps import NEW_YORK_NAME, Moment
+from catalyst.data.universe_intake import UniverseOptions
 from catalyst.errors import LakeError
 
 if TYPE_CHECKING:
@@ -138,38 +141,7 @@ class Lake:
             adjustment=adjustment,
             date_format=date_format,
         )
-        return self.add_given_bars([Given(frame_given(data), file)], options)
-
-    def add_given_bars(
-        self,
-        given: Sequence[Given],
-        options: BarOptions,
-        *,
-        on_rows: Callable[[int], None] | None = None,
-    ) -> ImportReport:
-        """Add the bars of several files at once; see `add_bars`.
-
-        Parameters
-        ----------
-        given
-            Their rows.
-        options
-            How to read them.
-        on_rows
-            Called with the number of rows done, for progress.
-        """
-        staged = [stage(one, options) for one in given]
-        rejected = Rejected("bars")
-        with only_writer(self.root):
-            counts = store_bars(self.root, staged, rejected=rejected, on_rows=on_rows)
-            store_rejected(self.root, rejected)
-        return _report(
-            rejected,
-            given,
-            imported=counts.imported,
-            duplicates=counts.duplicates,
-            columns=[one.columns for one in staged],
-        )
+        return import_bars(self.root, [Given(frame_given(data), file)], options)
 
     def add_news(
         self,
@@ -228,30 +200,7 @@ class Lake:
             latency_s=latency_s,
             date_format=date_format,
         )
-        return self.add_given_news([Given(frame_given(data), file)], options)
-
-    def add_given_news(
-        self,
-        given: Sequence[Given],
-        options: NewsOptions,
-        *,
-        on_rows: Callable[[int], None] | None = None,
-    ) -> ImportReport:
-        """Add the news of several files at once; see `add_news` and `add_given_bars`."""
-        reports = [read_reports(one, options) for one in given]
-        rejected = Rejected("news")
-        with only_writer(self.root):
-            counts = news_store.store_news(self.root, reports, rejected=rejected, on_rows=on_rows)
-            store_rejected(self.root, rejected)
-        return _report(
-            rejected,
-            given,
-            imported=counts.imported,
-            duplicates=counts.duplicates,
-            columns=[one.columns for one in reports],
-            links_added=counts.links_added,
-            links_dropped=counts.links_dropped,
-        )
+        return import_news(self.root, [Given(frame_given(data), file)], options)
 
     def news(
         self,
@@ -276,10 +225,10 @@ class Lake:
             One row per article, symbol and version, by known_at, news_id, symbol; see
             `catalyst.data.enrichment.schema.ENRICHED`.
         """
-        first, from_ns = _bound(start, zone=dt.UTC)
-        last, to_ns = _bound(end, zone=dt.UTC)
+        first, from_ns = bounded(start, zone=dt.UTC)
+        last, to_ns = bounded(end, zone=dt.UTC)
         found = news_store.read_news(self.root, first=first, last=last)
-        return _within(found, "known_at", symbols, from_ns, to_ns)
+        return within(found, "known_at", symbols, from_ns, to_ns)
 
     def read_news(self, day: dt.date) -> pl.DataFrame:
         """Read the news that became known on one UTC day; no rows if there is none."""
@@ -326,14 +275,7 @@ class Lake:
         options = ActionOptions(
             mapping=mapping, symbol=symbol, tz=tz, source=source, date_format=date_format
         )
-        return self.add_given_actions([Given(frame_given(data), file)], options)
-
-    def add_given_actions(self, given: Sequence[Given], options: ActionOptions) -> ImportReport:
-        """Add the actions of several files at once; see `add_actions`."""
-        read = [read_actions(one, options) for one in given]
-        return self._add_facts(
-            action_intake.TABLE, read, key=action_intake.KEY, rules=action_intake.ActionRule
-        )
+        return import_actions(self.root, [Given(frame_given(data), file)], options)
 
     def add_universe(
         self,
@@ -368,29 +310,7 @@ class Lake:
             If another process is writing.
         """
         options = UniverseOptions(mapping=mapping, tz=tz, date_format=date_format)
-        return self.add_given_universe([Given(frame_given(data), file)], options)
-
-    def add_given_universe(self, given: Sequence[Given], options: UniverseOptions) -> ImportReport:
-        """Add the memberships of several files at once; see `add_universe`."""
-        read = [read_universe(one, options) for one in given]
-        return self._add_facts(
-            universe_intake.TABLE, read, key=universe_intake.KEY, rules=universe_intake.UniverseRule
-        )
-
-    def _add_facts(
-        self, table: str, read: Sequence[Facts], *, key: Sequence[str], rules: type[IntEnum]
-    ) -> ImportReport:
-        rejected = Rejected(table)
-        with only_writer(self.root):
-            counts = store_facts(self.root, table, read, key=key, rules=rules, rejected=rejected)
-            store_rejected(self.root, rejected)
-        return _report(
-            rejected,
-            [one.given for one in read],
-            imported=counts.imported,
-            duplicates=counts.duplicates,
-            columns=[one.columns for one in read],
-        )
+        return import_universe(self.root, [Given(frame_given(data), file)], options)
 
     def actions(self) -> pl.DataFrame:
         """Read the corporate actions.
@@ -415,7 +335,7 @@ class Lake:
         """
         return read_facts(self.root, universe_intake.TABLE, universe_intake.empty_universe())
 
-    def enrich(self, *, on_rows: Callable[[int], None] | None = None) -> tuple[int, int]:
+    def enrich(self, *, on_rows: OnRows | None = None) -> tuple[int, int]:
         """Enrich all stored news again, as after a change of the enrichment tables.
 
         Returns
@@ -475,10 +395,12 @@ class Lake:
             volume, source, adjustment, known_at, known_is_assumed, in the order of session, symbol,
             ts, known_at.
         """
-        first, from_ns = _bound(start)
-        last, to_ns = _bound(end)
-        found = read_bars(self.root, timeframes.timeframe_named(timeframe), first=first, last=last)
-        return _within(found, "ts", symbols, from_ns, to_ns)
+        first, from_ns = bounded(start)
+        last, to_ns = bounded(end)
+        found = bar_store.read_bars(
+            self.root, timeframes.timeframe_named(timeframe), first=first, last=last
+        )
+        return within(found, "ts", symbols, from_ns, to_ns)
 
     def quarantine(self) -> pl.DataFrame:
         """Read the rejected rows: table, file, line, rule, row (JSON text)."""
@@ -510,62 +432,3 @@ class Lake:
                 whole.update(content)
         whole.update(enrichment_hash().encode())
         return whole.hexdigest()
-
-
-def _bound(
-    moment: Moment | None, *, zone: dt.tzinfo = NEW_YORK
-) -> tuple[dt.date | None, int | None]:
-    if moment is None:
-        return None, None
-    if isinstance(moment, str) and len(moment) == len("2014-06-09"):
-        return dt.date.fromisoformat(moment), None
-    if isinstance(moment, dt.date) and not isinstance(moment, dt.datetime):
-        return moment, None
-    ns = stamp_ns(moment)
-    return dt.datetime.fromtimestamp(ns // 1_000_000_000, zone).date(), ns
-
-
-def _within(
-    frame: pl.DataFrame,
-    time: str,
-    symbols: Sequence[str] | None,
-    from_ns: int | None,
-    to_ns: int | None,
-) -> pl.DataFrame:
-    import polars as pl
-
-    ns = pl.col(time).dt.timestamp("ns")
-    if symbols is not None:
-        wanted = sorted({joined_symbol(symbol) for symbol in symbols})
-        frame = frame.filter(pl.col("symbol").is_in(wanted))
-    if from_ns is not None:
-        frame = frame.filter(ns >= from_ns)
-    return frame if to_ns is None else frame.filter(ns < to_ns)
-
-
-def _report(
-    rejected: Rejected,
-    given: Sequence[Given],
-    *,
-    imported: int,
-    duplicates: int,
-    columns: Sequence[Columns],
-    links_added: int = 0,
-    links_dropped: int = 0,
-) -> ImportReport:
-    said = [
-        note
-        for one, found in zip(given, columns, strict=True)
-        for note in (*one.notes, *found.notes)
-    ]
-    return ImportReport(
-        rejected.table,
-        given=sum(len(one) for one in given),
-        imported=imported,
-        duplicates=duplicates,
-        quarantined=len(rejected),
-        by_rule=dict(sorted(rejected.by_rule.items())),
-        notes=tuple(dict.fromkeys(said)),
-        links_added=links_added,
-        links_dropped=links_dropped,
-    )

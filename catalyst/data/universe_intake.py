@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 TABLE = "universe"
-KEY = ("symbol", "from", "known_at")
+KEY = ("symbol", "from", "to", "known_at")
 
 _BLANKS = ("", "null", "nan", "none", "-")
 
@@ -102,8 +102,8 @@ def read_universe(given: Given, options: UniverseOptions) -> Facts:
         mapping=options.mapping,
         file=given.file,
     )
-    symbol = frame[str(columns.one("symbol"))].alias("s").to_frame()
-    symbol = symbol.select(joined_symbols(pl.col("s"))).to_series()
+    text = frame[str(columns.one("symbol"))].alias("s").to_frame()
+    symbol = text.select(joined_symbols(pl.col("s"))).to_series()
     rule = np.zeros(frame.height, np.int8)
     _break(rule, symbol.is_null(), UniverseRule.SYMBOL)
     if "from" in columns:
