@@ -7,7 +7,8 @@ each belongs; `admit` reads the rest, for as many sessions at a time as the call
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,9 @@ from catalyst.errors import ImportFileError, InputError
 
 if TYPE_CHECKING:
     import polars as pl
+
+#: Given as the symbol, it stands for the name of each file up to its first dot.
+FILE_NAME = "@name"
 
 _UNKNOWN = -1
 _BLOCK = 2_000_000
@@ -92,6 +96,8 @@ def stage(given: Given, options: BarOptions) -> StagedBars:
     ImportFileError
         If a column is missing, or neither the rows nor the options say the timeframe or symbol.
     """
+    if options.symbol == FILE_NAME:
+        options = replace(options, symbol=Path(given.file).name.partition(".")[0])
     told = {"timeframe": options.timeframe, "symbol": options.symbol}
     # What the user says holds for the whole file, whatever a column of that name holds.
     aliases = {name: known for name, known in BAR_ALIASES.items() if told.get(name) is None}
@@ -106,7 +112,7 @@ def stage(given: Given, options: BarOptions) -> StagedBars:
         if name not in columns and told[name] is None:
             raise ImportFileError(
                 f"{given.file} does not say the {name} of its bars: it has no such column; "
-                f"give it with --{name} {example} or --map {name}=COLUMN"
+                f"give it with --{name} {example}{', --symbol @name if files are named by it,' * (name == 'symbol')} or --map {name}=COLUMN"
             )
     n = given.frame.height
     timeframe = _timeframe_codes(given, columns, options)

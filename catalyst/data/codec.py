@@ -8,14 +8,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import fields
+from operator import attrgetter
+
+import numpy as np
+from numpy.typing import NDArray
 
 from catalyst.strategy.decisions import Decision, Order, Pattern, Screen, Signal
 
 _SCREEN = tuple(f.name for f in fields(Screen) if f.name != "symbol")
-_PATTERN, _SIGNAL, _ORDER = (tuple(f.name for f in fields(c)) for c in (Pattern, Signal, Order))
+_CONTENT = {c: attrgetter(*(f.name for f in fields(c) if f.name != "symbol")) for c in (Pattern, Signal, Order)}
 
 
-def encode(decision: Decision, names: Sequence[str]) -> bytes:
+def symbol_codes(names: Sequence[str]) -> NDArray[np.uint64]:
+    """Return one number for each name of a symbol table, a function of the name alone: uint64[m]."""
+    joined = b"".join(hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
+    return np.frombuffer(joined, ">u8").astype(np.uint64)
+
+
+def encode(decision: Decision, names: Sequence[str], codes: NDArray[np.uint64] | None = None) -> bytes:
     """Return a decision as bytes.
 
     Parameters
@@ -24,6 +34,8 @@ def encode(decision: Decision, names: Sequence[str]) -> bytes:
         Any decision of a step.
     names
         The run's symbol table.
+    codes : uint64[m]
+        `symbol_codes` of the table, if the caller has them already.
 
     Returns
     -------
@@ -33,28 +45,16 @@ def encode(decision: Decision, names: Sequence[str]) -> bytes:
     parts = [repr((decision.asof_ns, decision.scan)).encode()]
     screen = decision.screen
     if screen is not None:
-        parts.append("|".join([names[i] for i in screen.symbol.tolist()]).encode())
+        codes = symbol_codes(names) if codes is None else codes
+        parts.append(codes[screen.symbol].tobytes())
         parts += [getattr(screen, name).tobytes() for name in _SCREEN]
-    for values, columns in (
-        (decision.patterns, _PATTERN),
-        (decision.signals, _SIGNAL),
-        (decision.orders, _ORDER),
-    ):
-        for value in values:
-            parts.append(repr([_named(value, column, names) for column in columns]).encode())
+    for kind, values in ((Pattern, decision.patterns), (Signal, decision.signals), (Order, decision.orders)):
+        content = _CONTENT[kind]
+        parts += [repr((names[value.symbol], content(value))).encode() for value in values]
     parts.append("|".join(decision.cancels).encode())
     return b"\n".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
-def _named(value: Pattern | Signal | Order, column: str, names: Sequence[str]) -> object:
-    content = getattr(value, column)
-    if column == "symbol":
-        return names[content]
-    if column == "pattern_key":
-        return (names[content[0]], *content[1:])
-    return content
-
-
-def digest(decision: Decision, names: Sequence[str]) -> str:
-    """Return 32 hexadecimal digits over a decision's bytes."""
-    return hashlib.blake2b(encode(decision, names), digest_size=16).hexdigest()
+def digest(decision: Decision, names: Sequence[str], codes: NDArray[np.uint64] | None = None) -> str:
+    """Return 32 hexadecimal digits over a decision's bytes; see `encode`."""
+    return hashlib.blake2b(encode(decision, names, codes), digest_size=16).hexdigest()

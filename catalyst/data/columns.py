@@ -151,7 +151,7 @@ def resolve_columns(
     missing = [canonical for canonical in required if canonical not in names]
     if missing:
         raise ImportFileError(
-            f"{file} has no column for {' and '.join(missing)}; its columns are "
+            f"{file} has no column for {', '.join(missing)}; its columns are "
             f"{', '.join(given) or 'none'}; name it with --map {missing[0]}=COLUMN"
         )
     used = {column for columns in names.values() for column in columns}

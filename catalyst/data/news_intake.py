@@ -118,12 +118,12 @@ def read_reports(given: Given, options: NewsOptions) -> Reports:
         frame.columns, aliases, required=NEWS_REQUIRED, mapping=options.mapping, file=given.file
     )
     rule = np.zeros(frame.height, np.int8)
-    published_ns = _published(frame, columns, options)
+    published_ns, bare = _published(frame, columns, options)
     _break(rule, published_ns.is_null(), NewsRule.STAMP)
     first = calendar.date_to_day(calendar.FIRST) * calendar.DAY_NS
     last = (calendar.date_to_day(calendar.LAST) + 1) * calendar.DAY_NS
     _break(rule, ~published_ns.fill_null(first).is_between(first, last - 1), NewsRule.CALENDAR)
-    known_ns, assumed = _known(frame, columns, published_ns, options)
+    known_ns, assumed = _known(frame, columns, published_ns, bare, options)
     _break(rule, ~known_ns.fill_null(first).is_between(first, last - 1), NewsRule.CALENDAR)
     headline = _text(frame, columns.one("headline"))
     empty = headline.is_null() | (headline.str.strip_chars().str.len_bytes() == 0)
@@ -149,18 +149,21 @@ def read_reports(given: Given, options: NewsOptions) -> Reports:
     return Reports(given, columns, kept, rule)
 
 
-def _published(frame: pl.DataFrame, columns: Columns, options: NewsOptions) -> pl.Series:
+def _published(
+    frame: pl.DataFrame, columns: Columns, options: NewsOptions
+) -> tuple[pl.Series, pl.Series]:
     import polars as pl
 
     names = time_columns(frame, columns.names["published_at"])
     stamps = _stamps(frame, names, options)
-    ns = _end_of_bare_dates(stamps)
+    ns, bare = _end_of_bare_dates(stamps)
     fallback = columns.one("date")
     if fallback is not None and names != (fallback,) and ns.has_nulls():
         # Some vendors give the time where they know it, and the date in a column of its own.
-        dates = _end_of_bare_dates(_stamps(frame, (fallback,), options))
+        dates, dated = _end_of_bare_dates(_stamps(frame, (fallback,), options))
+        bare = bare | (ns.is_null() & dated)
         ns = pl.select(pl.coalesce(ns, dates)).to_series()
-    return ns
+    return ns, bare
 
 
 def _stamps(frame: pl.DataFrame, names: tuple[str, ...], options: NewsOptions) -> Stamps:
@@ -168,7 +171,7 @@ def _stamps(frame: pl.DataFrame, names: tuple[str, ...], options: NewsOptions) -
     return parse_stamps(column, tz=options.tz, date_format=options.date_format)
 
 
-def _end_of_bare_dates(stamps: Stamps) -> pl.Series:
+def _end_of_bare_dates(stamps: Stamps) -> tuple[pl.Series, pl.Series]:
     import polars as pl
 
     read = stamps.ns.is_not_null()
@@ -178,16 +181,21 @@ def _end_of_bare_dates(stamps: Stamps) -> pl.Series:
     evening = midnight.dt.offset_by(f"{_DAY_END_HOUR}h")
     end_ns = evening.dt.replace_time_zone(NEW_YORK_NAME).dt.timestamp("ns")
     dated = bare & stamps.day.is_not_null()
-    return pl.select(pl.when(dated).then(end_ns).otherwise(stamps.ns)).to_series()
+    return pl.select(pl.when(dated).then(end_ns).otherwise(stamps.ns)).to_series(), dated
 
 
 def _known(
-    frame: pl.DataFrame, columns: Columns, published_ns: pl.Series, options: NewsOptions
+    frame: pl.DataFrame,
+    columns: Columns,
+    published_ns: pl.Series,
+    bare: pl.Series,
+    options: NewsOptions,
 ) -> tuple[pl.Series, pl.Series]:
     import polars as pl
 
     latency_ns = round(options.latency_s * calendar.SECOND_NS)
-    assumed_ns = published_ns + latency_ns
+    # The end of the day is late enough for any latency.
+    assumed_ns = published_ns + latency_ns * (~bare).cast(pl.Int64)
     name = columns.one("known_at")
     if name is None:
         return assumed_ns, pl.repeat(value=True, n=frame.height, dtype=pl.Boolean, eager=True)

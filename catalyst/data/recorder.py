@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from catalyst.data.codec import digest
+from catalyst.data.codec import digest, symbol_codes
 from catalyst.data.tables import TableWriter
 from catalyst.errors import ConservationError
 from catalyst.strategy.clock import timeframe_label
@@ -96,6 +96,7 @@ class Recorder:
         self._write = writer
         self._names = names
         self._name_array = pl.Series(names, dtype=pl.String)
+        self._codes = symbol_codes(names)
         self._screens: list[tuple[int, Screen]] = []
         self._screen_rows = 0
         self._initial = initial_micro
@@ -131,7 +132,7 @@ class Recorder:
         for fill in self._pending_fills:
             self._fill(fill)
         self._pending_fills = []
-        text = digest(decision, self._names)
+        text = digest(decision, self._names, self._codes)
         self._digest.update(text.encode())
         outcomes = Counter(s.outcome for s in decision.signals)
         n_candidates = 0 if decision.screen is None else len(decision.screen.symbol)
@@ -293,7 +294,7 @@ class Recorder:
             "signals",
             (s.signal_id, name, asof_ns, side, s.confidence, s.catalyst_score, s.direction, s.pattern_score, s.technical_score,
              s.volume_score, s.entry, s.stop, s.target_1, s.target_2, reward, s.size_frac, "+".join(category_names(s.categories)),
-             list(s.key_factors), list(s.pattern_ids), [f"{i:016x}" for i in s.news_ids], s.outcome.label, rule, s.value,
+             s.key_factors, s.pattern_ids, s.news_ids, s.outcome.label, rule, s.value,
              s.threshold),
         )  # fmt: skip
         self.signals[s.outcome.label] += 1
@@ -331,7 +332,7 @@ class Recorder:
             "trades",
             (content_id("trade", entry_id), t.signal.signal_id, self._names[t.symbol], "long" if t.side > 0 else "short",
              round(t.bought), t.entry_ns, t.cost_micro / t.bought / MICRO, t.exit_ns, t.proceeds_micro / t.sold / MICRO,
-             "+".join(t.reasons), t.fees_micro, t.pnl_micro, t.decided_ns, [f"{i:016x}" for i in t.signal.news_ids],
+             "+".join(t.reasons), t.fees_micro, t.pnl_micro, t.decided_ns, t.signal.news_ids,
              t.signal.catalyst_score, t.signal.confidence),
         )  # fmt: skip
 

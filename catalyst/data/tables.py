@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +17,8 @@ _TS = pa.timestamp("ns", tz="UTC")
 _MONEY = pa.decimal128(20, 6)
 _TEXT, _REAL, _COUNT, _YES = pa.string(), pa.float64(), pa.int64(), pa.bool_()
 _TEXTS = pa.list_(_TEXT)
+_IDS = pa.list_(pa.field("id", _TEXT))
+_ID_DIGITS = 16
 
 SCHEMAS: dict[str, pa.Schema] = {
     "decisions": pa.schema(
@@ -37,7 +40,7 @@ SCHEMAS: dict[str, pa.Schema] = {
          ("catalyst_score", _REAL), ("direction", _REAL), ("pattern_score", _REAL), ("technical_score", _REAL),
          ("volume_score", _REAL), ("entry", _REAL), ("stop", _REAL), ("target_1", _REAL), ("target_2", _REAL),
          ("risk_reward", _REAL), ("position_size_frac", _REAL), ("catalyst_type", _TEXT), ("key_factors", _TEXTS),
-         ("pattern_ids", _TEXTS), ("news_ids", _TEXTS), ("outcome", _TEXT), ("rule", _TEXT), ("value", _REAL),
+         ("pattern_ids", _TEXTS), ("news_ids", _IDS), ("outcome", _TEXT), ("rule", _TEXT), ("value", _REAL),
          ("threshold", _REAL)]
     ),
     "orders": pa.schema(
@@ -53,7 +56,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "trades": pa.schema(
         [("trade_id", _TEXT), ("signal_id", _TEXT), ("symbol", _TEXT), ("side", _TEXT), ("quantity", _COUNT), ("entry_ts", _TS),
          ("entry_price", _REAL), ("exit_ts", _TS), ("exit_price", _REAL), ("exit_reason", _TEXT), ("fees", _MONEY),
-         ("pnl", _MONEY), ("decided_at", _TS), ("news_ids", _TEXTS), ("catalyst_score", _REAL), ("confidence", _REAL)]
+         ("pnl", _MONEY), ("decided_at", _TS), ("news_ids", _IDS), ("catalyst_score", _REAL), ("confidence", _REAL)]
     ),
     "equity": pa.schema(
         [("ts", _TS), ("cash", _MONEY), ("positions_value", _MONEY), ("equity", _MONEY), ("n_positions", _COUNT), ("seq", _COUNT)]
@@ -85,6 +88,9 @@ class TableWriter:
         self._parts: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
         self._rows: dict[str, list[Sequence[Any]]] = {name: [] for name in SCHEMAS}
         self._pending: dict[str, int] = dict.fromkeys(SCHEMAS, 0)
+        # Compression runs beside the replay; one thread keeps the order, so the bytes are the same.
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._written: list[Future[None]] = []
 
     def __enter__(self) -> TableWriter:
         """Return the writer."""
@@ -100,9 +106,13 @@ class TableWriter:
         for name in SCHEMAS:
             if kind is None:
                 self._flush(name)
-                self._writer(name)
+                self._written.append(self._thread.submit(self._write, name, []))
+        self._thread.shutdown(wait=True, cancel_futures=kind is not None)
         for writer in self._writers.values():
             writer.close()
+        if kind is None:
+            for future in self._written:
+                future.result()
 
     def row(self, table: str, values: Sequence[Any]) -> None:
         """Add one row: values in the order of the table's columns; instants in int64 ns, money in int64 micro-dollars."""
@@ -134,21 +144,25 @@ class TableWriter:
     def _flush(self, table: str) -> None:
         self._settle(table)
         if self._parts[table]:
-            self._writer(table).write_table(pa.concat_tables(self._parts[table]).combine_chunks())
+            self._written.append(self._thread.submit(self._write, table, self._parts[table]))
+        self._written = [future for future in self._written if not future.done() or future.result()]
         self._parts[table] = []
         self._pending[table] = 0
 
-    def _writer(self, table: str) -> pq.ParquetWriter:
+    def _write(self, table: str, parts: list[pa.Table]) -> None:
         if table not in self._writers:
             path = self._folder / f"{table}.parquet"
             self._writers[table] = pq.ParquetWriter(path, SCHEMAS[table], compression="zstd")
-        return self._writers[table]
+        if parts:
+            self._writers[table].write_table(pa.concat_tables(parts))
 
 
 def _array(values: Any, kind: pa.DataType) -> pa.Array:  # noqa: ANN401 - a column's values in any form
     # pyarrow's own conversion of lists imports pandas, which costs a second; polars' doesn't.
     if kind == _MONEY:
         return _money(values)
+    if kind is _IDS:
+        return _ids(values)
     if kind == _TS:
         return pl.Series(values, dtype=pl.Int64).to_arrow().cast(_TS)
     series = values if isinstance(values, pl.Series) else pl.Series(values, dtype=_POLARS.get(kind))
@@ -160,3 +174,14 @@ def _money(micro: Sequence[int]) -> pa.Array:
     words = np.empty((len(whole), 2), np.int64)
     words[:, 0], words[:, 1] = whole, whole >> 63
     return pa.Array.from_buffers(_MONEY, len(whole), [None, pa.py_buffer(words.tobytes())])
+
+
+def _ids(rows: Sequence[Sequence[int]]) -> pa.Array:
+    """Return lists of 64-bit ids as lists of 16 hexadecimal digits, without a Python string for each."""
+    ends = np.zeros(len(rows) + 1, np.int32)
+    np.cumsum([len(row) for row in rows], out=ends[1:])
+    flat = np.fromiter((i for row in rows for i in row), np.uint64, int(ends[-1]))
+    digits = flat.astype(">u8").tobytes().hex().encode()
+    starts = np.arange(len(flat) + 1, dtype=np.int32) * _ID_DIGITS
+    texts = pa.StringArray.from_buffers(len(flat), pa.py_buffer(starts.tobytes()), pa.py_buffer(digits))
+    return pa.ListArray.from_buffers(_IDS, len(rows), [None, pa.py_buffer(ends.tobytes())], children=[texts])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from catalyst.data.feed import Feed, SessionBars
-from catalyst.strategy.clock import DAY_NS, is_regular_bar, last_complete_slot, market_state
+from catalyst.strategy.clock import DAY_NS, is_regular_bar, last_base_bar, last_complete_slot, market_state
 from catalyst.strategy.decisions import Decision, Fill
 from catalyst.strategy.exchange import Bar, Book
 from catalyst.strategy.history import FRAME_BARS, History, Rows
@@ -184,8 +184,8 @@ class Market:
         depth = self.params.technical.window if ask.scan else _LOOK_BARS
         for length in history.frame_ns if ask.scan else ():
             frames.append(history.panel(ask.symbols, FRAME_BARS, asof_ns=ask.asof_ns, frame_ns=length))
-            if self.feed.grid.daily:
-                slots.append(session.open_ns)
+            if length == self.feed.grid.timeframe_ns:
+                slots.append(last_base_bar(session, history.session_before, ask.asof_ns, self.feed.grid))
             else:
                 slots.append(last_complete_slot(session, history.session_before, ask.asof_ns, length))
         return MarketView(

@@ -129,3 +129,16 @@ def last_complete_slot(session: Session, before: Session | None, asof_ns: int, l
         if start > session.pre_ns:
             return slot_of(session, start - 1, length_ns)[0]
     return -1 if before is None else slot_of(before, before.post_ns - 1, length_ns)[0]
+
+
+def last_base_bar(session: Session, before: Session | None, asof_ns: int, grid: Grid) -> int:
+    """Return the start of the last base bar that may have ended at an instant; -1 if there is none.
+
+    Base bars are never cut, so on an hourly grid they are not the slots of `last_complete_slot`.
+    """
+    if grid.daily:
+        return session.open_ns if asof_ns >= session.close_ns else -1 if before is None else before.open_ns
+    ends = [end for end in bar_ends(session, grid) if end <= asof_ns]
+    if not ends and before is not None:
+        ends = bar_ends(before, grid)
+    return ends[-1] - grid.timeframe_ns if ends else -1

@@ -117,7 +117,27 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Signal:
-    """Hold one scored finalist, its levels, and what became of it."""
+    """Hold one scored finalist, its levels, and what became of it.
+
+    Attributes
+    ----------
+    side
+        +1 long, -1 short, 0 without a direction.
+    confidence, catalyst_score, pattern_score, technical_score, volume_score
+        0 to 100; the technical score is that of the signal's side.
+    entry, stop, target_1, target_2
+        USD; levels on the broker's tick, NaN without a direction.
+    size_frac
+        Cap times band: fraction of equity.
+    news_ids
+        The articles that made the catalyst score, in their order.
+    categories
+        Bit mask of their categories.
+    pattern_key
+        Timeframe and start of the best detection's last bar (ns); (0, -1) without one.
+    rule, value, threshold
+        Why it is held or refused, and the two numbers compared.
+    """
 
     signal_id: str
     symbol: int
@@ -137,7 +157,7 @@ class Signal:
     pattern_ids: tuple[str, ...]
     key_factors: tuple[str, ...]
     categories: int
-    pattern_key: tuple[int, int, int]
+    pattern_key: tuple[int, int]
     outcome: Outcome = Outcome.HOLD
     rule: Reason = Reason.PASSED
     value: float = float("nan")

@@ -195,7 +195,7 @@ def finish(view: MarketView, narrowed: Narrowed, params: Params) -> tuple[Screen
     symbols, reason, value, threshold = narrowed.validated
     passed = narrowed.passed
     rows = np.searchsorted(view.symbols, passed)
-    bars = _taken(view.base, rows)
+    bars = view.base if len(rows) == len(view.symbols) else _taken(view.base, rows)
     technical = (params.technical_score.function or technical_scores)(bars, params)
     volume = (params.volume_score.function or volume_scores)(survey.rvol[passed], params)
     band = params.catalyst.neutral_band

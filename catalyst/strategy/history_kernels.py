@@ -359,7 +359,7 @@ def survey_nb(base, totals, splits, today, oldest_ns, slot, window, sessions_min
     Parameters
     ----------
     slot
-        Slots from 04:00 that have ended; 0 or less gives no relative volume.
+        Slots from 04:00 that have ended; at 04:00 itself nothing has been traded, and relative volume is 0.
     sessions_min
         Fewer sessions than this give NaN.
     """
@@ -375,7 +375,10 @@ def survey_nb(base, totals, splits, today, oldest_ns, slot, window, sessions_min
                 low += 1
             n_bars[i] = n - low
         rvol[i] = np.nan
-        if profile_n[i] < sessions_min or slot < 1:
+        if profile_n[i] < sessions_min:
+            continue
+        if slot < 1:
+            rvol[i] = 0.0
             continue
         volume = 0.0
         k = totals.n[i] - 1

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from catalyst.strategy.clock import DAY_NS, HOUR_NS
-from catalyst.strategy.params import CATEGORIES, CatalystParams, Params
+from catalyst.strategy.params import CATEGORIES, Params
 from catalyst.strategy.values import Floats, Grid, NewsBatch
 
 _COLUMNS = {
@@ -165,7 +165,7 @@ def catalyst_scores(
     total, lean = np.empty(n_symbols), np.empty(n_symbols)
     catalyst_scores_nb(
         news.symbol, news.published_ns, news.first_known_ns, news.tier, news.categories, news.state, news.sentiment,
-        news.cluster_rank, asof_ns, after_ns, only, p.tau_hours * HOUR_NS, *_weights(p), total, lean,
+        news.cluster_rank, asof_ns, after_ns, only, p.tau_hours * HOUR_NS, *p.arrays, total, lean,
     )  # fmt: skip
     with np.errstate(invalid="ignore"):
         direction = np.where(total > 0, lean / total, 0.0)
@@ -178,13 +178,6 @@ def _saturated_nb(total):
     for i in range(total.shape[0]):
         out[i] = 100.0 * (1.0 - math.exp(-total[i]))
     return out
-
-
-def _weights(p: CatalystParams) -> tuple[Floats | float, ...]:
-    return (
-        np.array(p.tier_weights), np.array(p.category_weights()), p.other_weight, np.array(p.state_weights), p.first_weight,
-        p.copy_weight,
-    )  # fmt: skip
 
 
 def sign(direction: float, params: Params) -> int:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, ClassVar
 
+import numpy as np
+
 from catalyst.errors import ParamsError
 from catalyst.strategy.components import Component, as_component
 
@@ -62,10 +64,18 @@ class CatalystParams:
     copy_weight: float = _number(0.25, 0, 10, "weight of a later copy")
     neutral_band: float = _number(0.1, 0, 1, "direction within +- this is neutral")
 
-    def category_weights(self) -> tuple[float, ...]:
-        """Return the twelve weights in the order of `CATEGORIES`."""
+    arrays: ClassVar[tuple[Any, ...]]
+    """Weights as the kernel takes them: tiers, categories, no category, states, first, copy; set by `Params`."""
+
+    def weights(self) -> tuple[Any, ...]:
+        """Return the weights as `arrays` holds them."""
         special = {"earnings": self.earnings_weight, "fda": self.fda_weight, "merger": self.merger_weight}
-        return tuple(special.get(name, self.other_weight) for name in CATEGORIES)
+        categories = [special.get(name, self.other_weight) for name in CATEGORIES]
+        arrays = [np.array(x, np.float64) for x in (self.tier_weights, categories, self.state_weights)]
+        for array in arrays:
+            array.setflags(write=False)
+        tiers, by_category, states = arrays
+        return tiers, by_category, self.other_weight, states, self.first_weight, self.copy_weight
 
 
 @dataclass(frozen=True)
@@ -262,6 +272,7 @@ class Params:
             checked = {f.name: _checked(f"{name}.{f.name}", f, getattr(section, f.name)) for f in fields(cls)}
             object.__setattr__(self, name, cls(**checked))
         _check_relations(self)
+        object.__setattr__(self.catalyst, "arrays", self.catalyst.weights())
         object.__setattr__(self, "hash", _hash(self))
 
     def replace(self, **changes: Any) -> Params:  # noqa: ANN401 - one keyword a field, each with its own type

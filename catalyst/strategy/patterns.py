@@ -73,9 +73,10 @@ def judge(view: MarketView, rows: Ints, leanings: Ints, params: Params) -> list[
     list of k `Verdict`
     """
     found: list[list[_Found]] = [[] for _ in rows]
+    confidence = _base_confidence(params)
     for panel, length_ns, slot_ns in zip(view.frames, view.frame_ns, view.frame_slot_ns, strict=True):
         if slot_ns >= 0:
-            _detect(panel, length_ns, slot_ns, rows, params, found)
+            _detect(panel, length_ns, slot_ns, rows, params, confidence, found)
     return [
         _verdict(view, int(view.symbols[row]), hits, int(lean), params)
         for row, hits, lean in zip(rows, found, leanings, strict=True)
@@ -98,7 +99,10 @@ class _Found:
     high: float
 
 
-def _detect(panel: BarPanel, length_ns: int, slot_ns: int, rows: Ints, params: Params, found: list[list[_Found]]) -> None:
+def _detect(
+    panel: BarPanel, length_ns: int, slot_ns: int, rows: Ints, params: Params, confidence: dict[str, float],
+    found: list[list[_Found]],
+) -> None:  # fmt: skip
     p = params.pattern
     k = len(rows)
     values, trend = np.zeros((k, len(_NAMES)), np.int8), np.zeros((k, 3), np.int8)
@@ -107,54 +111,48 @@ def _detect(panel: BarPanel, length_ns: int, slot_ns: int, rows: Ints, params: P
         panel.ts_ns, panel.open, panel.high, panel.low, panel.close, panel.volume, panel.count, rows, slot_ns, p.gap_min,
         p.surge_min, p.surge_bars, p.trend_bars, values, more, trend, low, high,
     )  # fmt: skip
-    wanted = _wanted(params)
-    confidence = _base_confidence(p)
-    for r, row in enumerate(rows):
-        n = int(panel.count[row])
-        if n == 0 or panel.ts_ns[row, n - 1] != slot_ns:
-            continue
-        close = float(panel.close[row, n - 1])
-        for j in np.flatnonzero(values[r]):
-            if _NAMES[j] in wanted:
-                s = _SPANS[j] - 1
-                found[r].append(
-                    _Found(
-                        _NAMES[j], int(values[r, j]), _DIRECTED[j], _NAMES[j] in EVENTS, confidence[_NAMES[j]], length_ns,
-                        slot_ns, bool(more[r]), int(trend[r, s]), close, float(low[r, s]), float(high[r, s]),
-                    )
-                )  # fmt: skip
-        for component in params.patterns:
-            if component.function is None:
-                continue
-            series = (getattr(panel, name)[row, :n] for name in ("open", "high", "low", "close", "volume"))
-            value = int(component.function(*series))
-            if value:
-                found[r].append(
-                    _Found(
-                        component.name, value, True, False, p.custom_confidence, length_ns, slot_ns, bool(more[r]),
-                        int(trend[r, 0]), close, float(low[r, 0]), float(high[r, 0]),
-                    )
-                )  # fmt: skip
 
+    def add(r: int, name: str, value: int, base: float, *, span: int, directed: bool, event: bool) -> None:
+        s = span - 1
+        close = float(panel.close[rows[r], panel.count[rows[r]] - 1])
+        found[r].append(
+            _Found(
+                name, value, directed, event, base, length_ns, slot_ns, bool(more[r]), int(trend[r, s]), close, float(low[r, s]),
+                float(high[r, s]),
+            )
+        )  # fmt: skip
 
-def _wanted(params: Params) -> set[str]:
-    names: set[str] = set()
+    for r, j in zip(*(at.tolist() for at in values.nonzero()), strict=True):
+        name = _NAMES[j]
+        if name in confidence:
+            add(r, name, int(values[r, j]), confidence[name], span=_SPANS[j], directed=_DIRECTED[j], event=name in EVENTS)
     for component in params.patterns:
-        if component.name == "candlesticks":
-            names.update(PATTERNS)
-        elif component.name == "events":
-            names.update(EVENTS)
-        elif component.function is None:
-            names.add(component.name)
-    return names
+        if component.function is None:
+            continue
+        for r, row in enumerate(rows):
+            n = int(panel.count[row])
+            if n and panel.ts_ns[row, n - 1] == slot_ns:
+                series = (getattr(panel, name)[row, :n] for name in ("open", "high", "low", "close", "volume"))
+                value = int(component.function(*series))
+                if value:
+                    add(r, component.name, value, p.custom_confidence, span=1, directed=True, event=False)
 
 
-def _base_confidence(p: PatternParams) -> dict[str, float]:
+def _base_confidence(params: Params) -> dict[str, float]:
+    """Return the confidence of each built-in pattern that the variant names."""
+    p = params.pattern
     by_family = {
         "doji": p.doji_confidence, "hammer": p.hammer_confidence, "pair": p.pair_confidence, "triple": p.triple_confidence,
     }  # fmt: skip
-    out = {info.name: by_family[info.family] for info in PATTERN_TABLE}
-    out["GAP"], out["SURGE"] = p.gap_confidence, p.surge_confidence
+    candlesticks = {info.name: by_family[info.family] for info in PATTERN_TABLE}
+    out: dict[str, float] = {}
+    for component in params.patterns:
+        if component.name == "candlesticks":
+            out.update(candlesticks)
+        elif component.name == "events":
+            out.update(GAP=p.gap_confidence, SURGE=p.surge_confidence)
+        elif component.function is None:
+            out[component.name] = candlesticks[component.name]
     return out
 
 

@@ -55,7 +55,7 @@ def serve(
         state,
         entries=entries,
         entries_today=state.entries_today + 1,
-        used_patterns=(*state.used_patterns, signal.pattern_key),
+        used_patterns=(*state.used_patterns, (signal.symbol, *signal.pattern_key)),
     )
     return after, signal, entry.orders
 
@@ -86,7 +86,7 @@ def _refusal(
     if state.lost_today:
         lost = 1.0 - state.equity_micro / state.day_start_micro
         return Reason.DAILY_LOSS, lost, p.daily_loss_frac
-    if signal.pattern_key[2] >= 0 and signal.pattern_key in state.used_patterns:
+    if signal.pattern_key[1] >= 0 and (signal.symbol, *signal.pattern_key) in state.used_patterns:
         return Reason.PATTERN_USED, 1.0, 1.0
     if signal.symbol in state.stopped_today:
         return Reason.STOPPED_OUT, 1.0, 1.0

@@ -75,7 +75,7 @@ def _signal(
     rows = np.flatnonzero(view.survey.news.symbol == symbol)
     categories = int(np.bitwise_or.reduce(view.survey.news.categories[rows])) if len(rows) else 0
     best = verdict.best
-    key = (symbol, best.timeframe_ns, best.bar_ns) if best else (symbol, 0, -1)
+    key = (best.timeframe_ns, best.bar_ns) if best else (0, -1)
     return Signal(
         content_id("signal", params.hash, view.names[symbol], view.asof_ns),
         symbol, side, confidence, catalyst, float(narrowed.direction[symbol]), verdict.score, technical, volume, entry, stop,
