@@ -108,11 +108,14 @@ def stage(given: Given, options: BarOptions) -> StagedBars:
         mapping=options.mapping,
         file=given.file,
     )
-    for name, example in (("timeframe", "5m"), ("symbol", "AAPL")):
+    for name, example in (
+        ("timeframe", "5m"),
+        ("symbol", "AAPL, --symbol @name for files named by it,"),
+    ):
         if name not in columns and told[name] is None:
             raise ImportFileError(
                 f"{given.file} does not say the {name} of its bars: it has no such column; "
-                f"give it with --{name} {example}{', --symbol @name if files are named by it,' * (name == 'symbol')} or --map {name}=COLUMN"
+                f"give it with --{name} {example} or --map {name}=COLUMN"
             )
     n = given.frame.height
     timeframe = _timeframe_codes(given, columns, options)

@@ -104,7 +104,7 @@ class Lake:
         timeframe : str, optional
             1m, 5m, 15m, 1h or 1d; needed without such a column, and stronger than it.
         symbol : str, optional
-            The ticker of all rows; likewise. ``@name`` takes the name of `file` up to its first dot.
+            The ticker of all rows; likewise. ``@name``: the name of `file` up to its first dot.
         mapping : mapping, optional
             Names of the columns, ``{"ts": "datetime"}``; what it leaves out is guessed by name.
         tz : str

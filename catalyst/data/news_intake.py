@@ -20,6 +20,8 @@ from catalyst.errors import InputError
 if TYPE_CHECKING:
     import polars as pl
 
+# A table of news that a lake gave out, by `catalyst data export` or `Lake.news`.
+_ENRICHED = frozenset({"news_id", "cluster_id", "link", "raw"})
 _TEXTS = ("source", "author", "url", "provider", "id", "retweet_of_id")
 _LIST_MARKS = r"[\[\]{}()'\"]"
 _SEPARATORS = r"\s*[,;|]\s*"
@@ -83,7 +85,7 @@ class Reports:
     links : DataFrame
         One row per report and provider's link: row (position in `given`), headline, published_at,
         known_at, known_is_assumed, symbol (null without a link), source, author, url, provider, id,
-        retweet_of_id.
+        retweet_of_id, raw (JSON), link (as in the news of a lake, null otherwise).
     rule : int8[n]
         The first rule each given row breaks, a `NewsRule`.
     """
@@ -144,6 +146,7 @@ def read_reports(given: Given, options: NewsOptions) -> Reports:
     links = links.with_columns(
         pl.col("source").fill_null(pl.lit(options.source, pl.String)),
         pl.col("provider").fill_null(options.provider or options.source or _PROVIDER),
+        *_origin(given),
     )
     kept = links.filter(pl.Series(rule == NewsRule.KEPT)).explode("symbol", empty_as_null=True)
     return Reports(given, columns, kept, rule)
@@ -249,6 +252,17 @@ def _text(frame: pl.DataFrame, name: str | None) -> pl.Series:
     text = column.cast(pl.String)
     # An empty cell of a text file says nothing, as a null of a typed one.
     return text.to_frame("t").select(pl.when(pl.col("t").str.len_bytes() > 0).then("t")).to_series()
+
+
+def _origin(given: Given) -> list[pl.Series]:
+    import polars as pl
+
+    if set(given.frame.columns) >= _ENRICHED:
+        # What was given first stays the origin, and links that enrichment made stay its own.
+        return [_text(given.frame, name).alias(name) for name in ("raw", "link")]
+    texts = given.texts(np.arange(given.frame.height))
+    nothing = pl.repeat(None, len(texts), dtype=pl.String, eager=True)
+    return [pl.Series("raw", texts, dtype=pl.String), nothing.alias("link")]
 
 
 def _break(rule: NDArray[np.int8], broken: pl.Series, which: NewsRule) -> None:

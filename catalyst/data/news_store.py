@@ -82,10 +82,7 @@ def store_news(
 
     starts = np.cumsum([0, *(one.given.frame.height for one in reports)]).tolist()
     links = pl.concat(
-        one.links.with_columns(
-            pl.col("row") + start,
-            raw=pl.Series(one.given.texts(one.links["row"].to_numpy()), dtype=pl.String),
-        )
+        one.links.with_columns(pl.col("row") + start)
         for one, start in zip(reports, starts, strict=False)
     )
     fates, counts = _Fates(), NewsCounts()
@@ -190,7 +187,7 @@ def _enrich_from(root: Path, links: pl.DataFrame, *, fates: _Fates) -> Iterator[
     from catalyst.data.enrichment import enrich
 
     first_ns = int(links["known_at"].dt.timestamp("ns").min())  # type: ignore[arg-type]
-    links = links.with_columns(day=pl.col("known_at").dt.date(), link=pl.lit(None, pl.String))
+    links = links.with_columns(day=pl.col("known_at").dt.date())
     held = {
         date: folder for date, folder in dated_folders(root / FOLDER) if date >= _day_of(first_ns)
     }
@@ -214,11 +211,26 @@ def _enrich_from(root: Path, links: pl.DataFrame, *, fates: _Fates) -> Iterator[
         found = enrich(fed, earlier=_earlier(root, fed))
         fates.wrong.update(found.mislinked["row"].to_list())
         fates.repeated.update(found.duplicates["row"].to_list())
+        fates.repeated.update(_made_again(new, stored))
         kept = found.news
         if held:
             kept = pl.concat([stored.filter(~again), kept.filter(pl.col("symbol").is_in(touched))])
         _write_days(root, dates, stored, kept)
         yield new["row"].n_unique(), found.links_added
+
+
+def _made_again(new: pl.DataFrame, stored: pl.DataFrame) -> list[int]:
+    """Find the given links that enrichment once made, where the lake or a row before has them."""
+    import polars as pl
+
+    key = ["news_id", "symbol", "known_at"]
+    made = new.filter(pl.col("link").is_in(["cashtag", "name"]).fill_null(value=False))
+    if not made.height:
+        return []
+    made = made.with_columns(_article_ids(made))
+    again = made.join(stored.select(key), on=key, how="semi")["row"].to_list()
+    twice = made.filter(pl.struct(key).is_first_distinct().not_())["row"].to_list()
+    return sorted({*again, *twice})
 
 
 def _symbols_of(links: pl.DataFrame) -> list[str]:
