@@ -70,13 +70,15 @@ def fill_sample(root: Path, *, null: bool = False, tell: Callable[[str], None] =
         raise
 
 
-def write_sample(sample: Sample, root: Path, *, tell: Callable[[str], None] = lambda _: None) -> Lake:
+def write_sample(
+    sample: Sample, root: Path, *, bar_minutes: int = 5, tell: Callable[[str], None] = lambda _: None
+) -> Lake:
     """Write any simulated market as a lake, with the truth beside it in ``truth.parquet``."""
     lake = Lake(root, create=True)
     tell("writing bars")
-    length = pl.duration(minutes=sample.bar_minutes)
+    length = pl.duration(minutes=bar_minutes)
     bars = sample.bars.with_columns(known_at=pl.col("ts") + length)
-    lake.add_bars(bars, timeframe=f"{sample.bar_minutes}m", source="synthetic", file="simulated bars")
+    lake.add_bars(bars, timeframe=f"{bar_minutes}m", source="synthetic", file="simulated bars")
     tell("reading the news")
     lake.add_news(sample.news, file="simulated news")
     lake.add_actions(sample.actions, file="simulated actions")

@@ -130,14 +130,14 @@ class _Bar:
         self.fills.append(Fill(fill_id, row.order.order_id, row.order.symbol, side, quantity, price, fee, filled_ns))
         return quantity
 
-    def exits(self, which: list[int], *, stops: bool, targets: bool) -> None:
+    def exits(self, which: list[int], *, targets: bool) -> None:
         bar = self.bar
         for i in which:
             row = self.rows[i]
             if row.order.kind is Kind.MARKET or row.triggered:
                 if bar.regular:
                     self.fill(i, bar.open, slip=True, at_open=True)
-            elif stops and row.order.kind is Kind.STOP and bar.regular and _touched(row.order, bar):
+            elif row.order.kind is Kind.STOP and bar.regular and _touched(row.order, bar):
                 self.rows[i] = replace(row, triggered=True)
                 gapped = (bar.open - row.order.stop) * row.order.side >= 0
                 self.fill(i, bar.open if gapped else row.order.stop, slip=True, at_open=gapped)
@@ -156,24 +156,27 @@ class _Bar:
         order = self.rows[i].order
         return any(w.triggered and w.order.entry_id == order.entry_id and w.order.leg == order.leg for w in self.rows)
 
-    def enter(self, i: int) -> None:
-        order = self.rows[i].order
+    def enter(self, which: list[int]) -> None:
+        """Fill the entries, both halves before anything they wake: then the stops, then the targets."""
         bar = self.bar
-        if not (bar.regular or order.extended) or not _through(order, bar):
-            return
-        if any(w.triggered and w.order.entry_id == order.entry_id for w in self.rows):
-            return
-        at_open = (order.limit - bar.open) * order.side > 0
-        price = bar.open if at_open else order.limit
-        quantity = self.fill(i, price, slip=at_open, at_open=at_open, cap=order.limit)
-        if not quantity:
-            return
-        woken = []
-        for j, row in enumerate(self.rows):
-            if row.order.parent_id == order.order_id:
-                self.rows[j] = replace(row, left=row.left + quantity, live=True)
-                woken.append(j)
-        self.exits(woken, stops=True, targets=at_open)
+        woken: list[int] = []
+        all_at_open = True
+        stopped = {w.order.entry_id for w in self.rows if w.triggered}
+        for i in which:
+            order = self.rows[i].order
+            if order.entry_id in stopped or not (bar.regular or order.extended) or not _through(order, bar):
+                continue
+            at_open = (order.limit - bar.open) * order.side > 0
+            price = bar.open if at_open else order.limit
+            quantity = self.fill(i, price, slip=at_open, at_open=at_open, cap=order.limit)
+            if not quantity:
+                continue
+            all_at_open = all_at_open and at_open
+            for j, row in enumerate(self.rows):
+                if row.order.parent_id == order.order_id:
+                    self.rows[j] = replace(row, left=row.left + quantity, live=True)
+                    woken.append(j)
+        self.exits(woken, targets=all_at_open)
 
 
 def _match(rows: list[Working], bar: Bar, params: ExecutionParams) -> tuple[tuple[Working, ...], tuple[Fill, ...]]:
@@ -182,9 +185,8 @@ def _match(rows: list[Working], bar: Bar, params: ExecutionParams) -> tuple[tupl
         ready = [i for i, w in enumerate(rows) if w.live and w.order.submitted_ns <= bar.ts_ns]
         entries = [i for i in ready if rows[i].order.role is Role.ENTRY]
         held = [i for i in ready if rows[i].order.role is not Role.ENTRY]
-        at.exits(held, stops=True, targets=True)
-        for i in entries:
-            at.enter(i)
+        at.exits(held, targets=True)
+        at.enter(entries)
     return _settled(at), tuple(at.fills)
 
 

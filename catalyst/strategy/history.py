@@ -86,8 +86,8 @@ class History:
         minutes = (1440,) if grid.daily else params.pattern.timeframes
         self.frame_ns = tuple(sorted(n * MINUTE_NS for n in minutes if n * MINUTE_NS >= grid.timeframe_ns))
         self._lengths = np.array([n for n in self.frame_ns if n > grid.timeframe_ns], np.int64)
-        self._base = kernels.empty_store(n_symbols, 2 * params.technical.window)
-        self._frames = kernels.empty_store(n_symbols * len(self._lengths), 2 * FRAME_BARS)
+        self._base = kernels.empty_store(n_symbols, kernels.STORE_WINDOWS * params.technical.window)
+        self._frames = kernels.empty_store(n_symbols * len(self._lengths), kernels.STORE_WINDOWS * FRAME_BARS)
         self._totals = kernels.empty_totals(n_symbols, KEPT_SESSIONS + 1, 1 if grid.daily else SLOTS)
         self._split_rows: list[tuple[int, int, float]] = []
         self._splits = kernels.no_splits(n_symbols)

@@ -14,6 +14,11 @@ from catalyst.strategy.clock import slot_nb
 from catalyst.strategy.values import Flags, Floats, Indices, Ints
 
 
+STORE_WINDOWS = 3
+"""Capacity of a store in windows. At least half of it is always there, so that a bar which comes late within one
+window finds every bar of its slot, wherever the run began."""
+
+
 class Store(NamedTuple):
     """Hold bars by symbol: ts int64[m, c], prices and volume float64[m, c], raw bool[m, c], n int32[m]."""
 
@@ -193,7 +198,8 @@ def _session_row_nb(totals, i, day):
 def push_nb(symbol, ts, o, h, low, c, v, raw, first, last, bounds, timeframe_ns, slot_ns, lengths, base, frames, totals):
     """Take in the base bars of rows ``first`` to ``last``, which have just become known.
 
-    A bar start that a symbol has already is a correction and replaces the bar. Bars older than reach are dropped.
+    A bar start that a symbol has already is a correction and replaces the bar. Dropped are bars older than the sessions within
+    reach, and those that come late behind a whole window of newer bars of their symbol, in totals and larger bars too.
 
     Parameters
     ----------
@@ -209,6 +215,7 @@ def push_nb(symbol, ts, o, h, low, c, v, raw, first, last, bounds, timeframe_ns,
     """
     m = base.n.shape[0]
     capacity = base.ts.shape[1]
+    reach = capacity // STORE_WINDOWS
     frame_capacity = frames.ts.shape[1]
     today = bounds.shape[0] - 1
     slots = totals.prefix.shape[2]
@@ -230,6 +237,11 @@ def push_nb(symbol, ts, o, h, low, c, v, raw, first, last, bounds, timeframe_ns,
             at = n
             base.n[i] = n + 1
         else:
+            newer = 0
+            while newer < n and base.ts[i, n - 1 - newer] > t:
+                newer += 1
+            if newer >= reach:
+                continue
             at, there = _place_nb(base, i, t)
             if there:
                 dv -= base.volume[i, at]

@@ -177,8 +177,8 @@ def _split(
     second = math.floor((entry.leg_filled[1] - entry.leg_exited[1]) * ratio + 1e-9)
     legs = (held - second, second)
     scaled = replace(
-        entry, quantity=held, filled=held, exited=0, leg_quantity=legs, leg_filled=legs, leg_exited=(0, 0),
-        cost_micro=round(entry.cost_micro * entry.held / entry.filled), limit=entry.limit / ratio,
+        entry, quantity=held, filled=held, exited=0, target_1_exited=0, leg_quantity=legs, leg_filled=legs, leg_exited=(0, 0),
+        cost_micro=round(entry.cost_micro * entry.held / entry.filled * (held / exact)), limit=entry.limit / ratio,
         stop=on_tick(entry.stop / ratio, up=up), target_1=on_tick(entry.target_1 / ratio, up=not up),
         target_2=on_tick(entry.target_2 / ratio, up=not up),
         trail=entry.trail if math.isnan(entry.trail) else on_tick(entry.trail / ratio, up=up), extreme=entry.extreme / ratio,

@@ -45,14 +45,14 @@ def look(
     old = dict(state.marks)
     rows = {int(s): k for k, s in enumerate(view.symbols)}
     for entry in state.entries:
-        desk = _Desk(entry, view, rows[entry.symbol], params)
+        desk = _Desk(entry, view, rows[entry.symbol], old.get(entry.symbol, math.nan), params)
         desk.work()
         cancels += desk.cancels
         orders += desk.orders
         if desk.entry.held or desk.entry.orders:
             kept.append(desk.entry)
         if desk.entry.held:
-            marks.append((entry.symbol, desk.close if not math.isnan(desk.close) else old[entry.symbol]))
+            marks.append((entry.symbol, desk.close))
     state = replace(state, entries=tuple(kept), marks=tuple(marks))
     if not state.lost_today and state.equity_micro <= (1.0 - params.risk.daily_loss_frac) * state.day_start_micro:
         state = replace(state, lost_today=True)
@@ -62,13 +62,13 @@ def look(
 class _Desk:
     """One entry on the desk: the entry as it changes, and the cancels and orders that follow."""
 
-    def __init__(self, entry: Entry, view: MarketView, row: int, params: Params) -> None:
+    def __init__(self, entry: Entry, view: MarketView, row: int, mark: float, params: Params) -> None:
         self.view = view
         self.row = row
         self.params = params
         self.cancels: list[str] = []
         self.orders: list[Order] = []
-        self.close = math.nan
+        self.close = mark
         self.fresh = False
         self.entry = self._with_new_bars(entry)
         self.regular = view.grid.daily or (
@@ -78,8 +78,6 @@ class _Desk:
     def _with_new_bars(self, entry: Entry) -> Entry:
         base, f = self.view.base, self.view.grid.timeframe_ns
         n = int(base.count[self.row])
-        if n:
-            self.close = float(base.close[self.row, n - 1])
         a = n
         while a > 0 and base.ts_ns[self.row, a - 1] > entry.last_bar_ns:
             a -= 1
@@ -94,6 +92,9 @@ class _Desk:
             if ts >= entry.first_fill_ns:
                 best = float(base.high[self.row, b] if entry.side > 0 else base.low[self.row, b])
                 extreme = best if math.isnan(extreme) else max(extreme, best) if entry.side > 0 else min(extreme, best)
+        # Without a new bar the mark stays: it is scaled by splits that the view may not know yet.
+        if n and (self.fresh or math.isnan(self.close) or entry.first_fill_ns < 0):
+            self.close = float(base.close[self.row, n - 1])
         last = int(base.ts_ns[self.row, n - 1]) if n else entry.last_bar_ns
         return replace(entry, extreme=extreme, bars_held=held, last_bar_ns=max(last, entry.last_bar_ns))
 
