@@ -134,16 +134,34 @@ def _merge(root: Path, table: str, facts: pl.DataFrame, *, key: Sequence[str]) -
         .then(pl.lit("known"))
         .otherwise(pl.lit("conflict"))
     )
-    kept = judged.filter(pl.col("fate") == "new").select(columns).sort(columns, nulls_last=True)
+    kept = (
+        judged.filter(pl.col("fate") == "new")
+        .select(columns)
+        .sort(_order(columns), nulls_last=True)
+    )
     if kept.height > stored.height:
         write_table(root, f"{table}/{PART}", table=kept.to_arrow())
     return judged.filter(pl.col("fact") >= 0).select("fact", "fate")
 
 
 def read_facts(root: Path, table: str, empty: pl.DataFrame) -> pl.DataFrame:
-    """Read a table of facts; `empty` has its columns and types."""
+    """Read a table of facts, by subject and day, then as they became known.
+
+    Parameters
+    ----------
+    root, table
+        The lake's folder and the table's name.
+    empty
+        The table without rows: its columns and types.
+    """
     import polars as pl
 
     frames = [pl.DataFrame(part) for part in read_parts(parts(root / table), columns=empty.columns)]
     whole = pl.concat([empty, *(frame.cast(empty.schema) for frame in frames)])
-    return whole.sort(empty.columns, nulls_last=True)
+    return whole.sort(_order(empty.columns), nulls_last=True)
+
+
+def _order(columns: Sequence[str]) -> list[str]:
+    subject_and_day = list(columns[:2])
+    others = [name for name in columns[2:] if name != "known_at"]
+    return [*subject_and_day, "known_at", *others]

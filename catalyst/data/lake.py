@@ -319,7 +319,7 @@ class Lake:
         -------
         DataFrame
             symbol, ex_date (date), kind (split, dividend, rename), value (new shares per old; US
-            dollars a share), new_symbol, known_at, known_is_assumed, source, sorted by these.
+            dollars a share), new_symbol, known_at, known_is_assumed, source; by symbol, ex_date, known_at.
         """
         return read_facts(self.root, action_intake.TABLE, action_intake.empty_actions())
 
@@ -330,8 +330,8 @@ class Lake:
         -------
         DataFrame
             symbol, from, to (dates, both included; null while it lasts), known_at,
-            known_is_assumed, sorted by these. The end of a membership is a second row with the same
-            `from`, known later.
+            known_is_assumed; by symbol, from, known_at. The end of a membership is a second row with
+            the same `from`, known later.
         """
         return read_facts(self.root, universe_intake.TABLE, universe_intake.empty_universe())
 
