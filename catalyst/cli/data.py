@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from catalyst.cli.lake_tables import show_report, show_summary
 from catalyst.errors import ImportFileError, InputError
 
 if TYPE_CHECKING:
     import polars as pl
-    from rich.console import Console
     from rich.progress import Progress
 
     from catalyst.data.given import Given
@@ -59,7 +59,6 @@ ENRICH_EPILOG = """
 """
 
 # Files are put together up to this size, so that many small ones are merged in one go.
-_PIPE_WIDTH = 160
 _GROUP_BYTES = 64 * 2**20
 
 
@@ -159,7 +158,7 @@ def import_(
     if as_json:
         typer.echo(json.dumps({"lake": str(root), "files": len(files), **report.as_dict()}))
     else:
-        _show_report(report, root, len(files))
+        show_report(report, root, len(files))
 
 
 @app.command("summary", epilog=SUMMARY_EPILOG)
@@ -174,7 +173,7 @@ def summary(*, lake: LakeOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(json.dumps({"lake": str(root), **found}))
         return
-    _show_summary(root, found)
+    show_summary(root, found)
 
 
 @app.command("export", epilog=EXPORT_EPILOG)
@@ -343,60 +342,5 @@ def _progress() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def _stdout() -> Console:
-    from rich.console import Console
-
-    # A pipe has no width; tables are wider than the 80 letters that rich would assume.
-    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-
-
 def _say(text: str) -> None:
     print(text, file=sys.stderr)  # noqa: T201 - the command line's voice
-
-
-def _show_report(report: ImportReport, root: Path, n_files: int) -> None:
-    from rich.table import Table as RichTable
-
-    console = _stdout()
-    console.print(f"{report.table} from {n_files} file(s) into {root}", highlight=False)
-    shown = RichTable()
-    shown.add_column("rows")
-    shown.add_column("count", justify="right")
-    shown.add_row("given", f"{report.given:,}")
-    shown.add_row("imported", f"{report.imported:,}")
-    shown.add_row("exact duplicates", f"{report.duplicates:,}")
-    shown.add_row("quarantined", f"{report.quarantined:,}")
-    for rule, count in sorted(report.by_rule.items(), key=lambda item: (-item[1], item[0])):
-        shown.add_row(f"  {rule}", f"{count:,}")
-    if report.table == "news":
-        shown.add_row("links added by the text", f"{report.links_added:,}")
-        shown.add_row("wrong links dropped", f"{report.links_dropped:,}")
-    console.print(shown)
-
-
-def _show_summary(root: Path, found: dict[str, Any]) -> None:
-    from rich.table import Table as RichTable
-
-    console = _stdout()
-    console.print(f"lake {root}", highlight=False)
-    for name, rows in found.items():
-        if not isinstance(rows, list) or not rows:
-            continue
-        shown = RichTable(title=name.replace("_", " "), title_justify="left")
-        for column in rows[0]:
-            numeric = isinstance(rows[0][column], int | float)
-            shown.add_column(column.replace("_", " "), justify="right" if numeric else "left")
-        for row in rows:
-            shown.add_row(*(_cell(name, value) for name, value in row.items()))
-        console.print(shown)
-    console.print(f"data digest {found['data_digest']}", highlight=False)
-
-
-def _cell(column: str, value: object) -> str:
-    if column.endswith("_share") and isinstance(value, float):
-        return f"{value:.1%}"
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {share:.1%}" for name, share in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -121,18 +121,26 @@ def _read(path: str) -> BarRows:
 
 
 def _array(table: pa.Table, name: str) -> NDArray[Any]:
-    found: NDArray[Any] = table.column(name).to_numpy()
+    return _numpy(table.column(name))
+
+
+def _numpy(values: Any) -> NDArray[Any]:  # noqa: ANN401 - an Arrow array, chunked or not
+    # pyarrow's own conversion imports pandas, which costs a second; polars' doesn't.
+    import polars as pl
+
+    found: NDArray[Any] = pl.Series(pl.from_arrow(values)).to_numpy()
     return found
 
 
 def _codes(table: pa.Table, name: str) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    import polars as pl
+
     column = table.column(name)
     if column.num_chunks != 1:
         column = column.unify_dictionaries().combine_chunks()
     chunk = column.chunk(0) if hasattr(column, "chunk") else column
-    texts = chunk.dictionary.to_pylist()
-    codes: NDArray[np.int32] = chunk.indices.to_numpy(zero_copy_only=False).astype(np.int32)
-    return _ascending(texts, codes)
+    texts = pl.Series(pl.from_arrow(chunk.dictionary)).to_list()
+    return _ascending(texts, _numpy(chunk.indices).astype(np.int32))
 
 
 def _ascending(

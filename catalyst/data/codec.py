@@ -16,7 +16,11 @@ from numpy.typing import NDArray
 from catalyst.strategy.decisions import Decision, Order, Pattern, Screen, Signal
 
 _SCREEN = tuple(f.name for f in fields(Screen) if f.name != "symbol")
-_CONTENT = {c: attrgetter(*(f.name for f in fields(c) if f.name != "symbol")) for c in (Pattern, Signal, Order)}
+_CONTENT = {
+    Pattern: attrgetter(*(name for name in Pattern._fields if name != "symbol")),
+    Signal: attrgetter(*(name for name in Signal._fields if name != "symbol")),
+    Order: attrgetter(*(f.name for f in fields(Order) if f.name != "symbol")),
+}
 
 
 def symbol_codes(names: Sequence[str]) -> NDArray[np.uint64]:

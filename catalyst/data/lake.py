@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ from catalyst.data.imports import (
     import_universe,
 )
 from catalyst.data.news_intake import NewsOptions
-from catalyst.data.partition import only_writer, parts
+from catalyst.data.partition import digest_of, only_writer, parts
 from catalyst.data.quarantine import Rejected, read_quarantine, store_rejected
 from catalyst.data.reports import ImportReport
 from catalyst.data.spans import bounded, within
@@ -180,16 +179,7 @@ class Lake:
         latency_s : float
             Seconds from publication to knowledge, where no time of collection is given.
 
-        Returns
-        -------
-        ImportReport
-
-        Raises
-        ------
-        ImportFileError
-            If there is no column of headlines or times.
-        LakeError
-            If another process is writing.
+        Returns and raises what `add_bars` does.
         """
         options = NewsOptions(
             mapping=mapping,
@@ -261,16 +251,7 @@ class Lake:
         mapping, symbol, tz, source, date_format, file
             As in `add_bars`.
 
-        Returns
-        -------
-        ImportReport
-
-        Raises
-        ------
-        ImportFileError
-            If a column is missing.
-        LakeError
-            If another process is writing.
+        Returns and raises what `add_bars` does.
         """
         options = ActionOptions(
             mapping=mapping, symbol=symbol, tz=tz, source=source, date_format=date_format
@@ -298,16 +279,7 @@ class Lake:
         mapping, tz, date_format, file
             As in `add_bars`.
 
-        Returns
-        -------
-        ImportReport
-
-        Raises
-        ------
-        ImportFileError
-            If a column is missing.
-        LakeError
-            If another process is writing.
+        Returns and raises what `add_bars` does.
         """
         options = UniverseOptions(mapping=mapping, tz=tz, date_format=date_format)
         return import_universe(self.root, [Given(frame_given(data), file)], options)
@@ -319,7 +291,8 @@ class Lake:
         -------
         DataFrame
             symbol, ex_date (date), kind (split, dividend, rename), value (new shares per old; US
-            dollars a share), new_symbol, known_at, known_is_assumed, source; by symbol, ex_date, known_at.
+            dollars a share), new_symbol, known_at, known_is_assumed, source; by symbol, ex_date,
+            known_at.
         """
         return read_facts(self.root, action_intake.TABLE, action_intake.empty_actions())
 
@@ -330,8 +303,8 @@ class Lake:
         -------
         DataFrame
             symbol, from, to (dates, both included; null while it lasts), known_at,
-            known_is_assumed; by symbol, from, known_at. The end of a membership is a second row with
-            the same `from`, known later.
+            known_is_assumed; by symbol, from, known_at. The end of a membership is a second row
+            with the same `from`, known later.
         """
         return read_facts(self.root, universe_intake.TABLE, universe_intake.empty_universe())
 
@@ -423,12 +396,4 @@ class Lake:
         """
         from catalyst.data.enrichment import enrichment_hash
 
-        whole = hashlib.sha256()
-        for table in TABLES:
-            for path in sorted((self.root / table).rglob("*.parquet")):
-                with path.open("rb") as file:
-                    content = hashlib.file_digest(file, "sha256").digest()
-                whole.update(path.relative_to(self.root).as_posix().encode())
-                whole.update(content)
-        whole.update(enrichment_hash().encode())
-        return whole.hexdigest()
+        return digest_of(self.root, TABLES, enrichment_hash())

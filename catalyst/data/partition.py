@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -176,6 +177,19 @@ def read_parts(paths: Sequence[str], *, columns: Sequence[str] | None = None) ->
         pq.ParquetFile(path).read(columns=None if columns is None else list(columns))
         for path in paths
     ]
+
+
+def digest_of(root: Path, folders: Sequence[str], salt: str) -> str:
+    """Hash the Parquet files of some folders, their paths and contents, and a salt with SHA-256."""
+    whole = hashlib.sha256()
+    for folder in folders:
+        for path in sorted((root / folder).rglob("*.parquet")):
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").digest()
+            whole.update(path.relative_to(root).as_posix().encode())
+            whole.update(content)
+    whole.update(salt.encode())
+    return whole.hexdigest()
 
 
 def _temporary(root: Path, relative: str) -> Path:

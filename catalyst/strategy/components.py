@@ -18,6 +18,7 @@ kind                  signature
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,15 @@ BUILT_IN: dict[str, tuple[str, ...]] = {
     "scored": ("catalyst", "pattern", "technical", "volume"),
 }
 """Names of the built-in components of each kind."""
+
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+PATTERN_NAMES = (
+    "CDLDOJI", "CDLHAMMER", "CDLHANGINGMAN", "CDLINVERTEDHAMMER", "CDLSHOOTINGSTAR", "CDLENGULFING", "CDLHARAMI", "CDLPIERCING",
+    "CDLDARKCLOUDCOVER", "CDLMORNINGSTAR", "CDLEVENINGSTAR", "CDL3WHITESOLDIERS", "CDL3BLACKCROWS",
+)  # fmt: skip
+"""The candlesticks that a variant may name one by one; `candles.PATTERNS` are the same, and a test says so."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +78,9 @@ def as_component(kind: str, value: Any) -> Component:  # noqa: ANN401 - a name o
     if callable(value):
         name = f"{getattr(value, '__module__', '?')}:{getattr(value, '__qualname__', repr(value))}"
         return Component(name, code_hash(value), value)
-    if isinstance(value, str) and (value in BUILT_IN[kind] or (kind == "patterns" and value.startswith("CDL"))):
+    if isinstance(value, str) and value in (*BUILT_IN[kind], *(PATTERN_NAMES if kind == "patterns" else ())):
         return Component(value)
-    known = ", ".join(BUILT_IN[kind]) or "none built in"
+    known = ", ".join((*BUILT_IN[kind], *(PATTERN_NAMES if kind == "patterns" else ()))) or "none built in"
     raise ParamsError(f"{kind} is {value!r}; expected one of: {known}, or module:function, or a function")
 
 
@@ -87,23 +97,53 @@ def code_hash(function: Callable[..., Any]) -> str:
     ParamsError
         If the callable has no Python code to hash, such as a builtin.
     """
+    digest = hashlib.sha256()
+    _feed_function(digest, function, ())
+    return digest.hexdigest()[:16]
+
+
+def _feed_function(digest: Any, function: Callable[..., Any], seen: tuple[object, ...]) -> None:  # noqa: ANN401
     plain = getattr(function, "py_func", function)
     code = getattr(plain, "__code__", None)
     if code is None:
         raise ParamsError(f"component {function!r} has no Python code; expected a plain or njit function")
-    digest = hashlib.sha256()
-    _feed(digest, code)
+    if code in seen:
+        return
+    seen = (*seen, code)
+    _feed_code(digest, code)
     cells = [cell.cell_contents for cell in (plain.__closure__ or ())]
-    for value in (plain.__defaults__, plain.__kwdefaults__, cells):
-        digest.update(repr(value).encode())
-    return digest.hexdigest()[:16]
+    defaults = (plain.__defaults__, sorted((plain.__kwdefaults__ or {}).items()))
+    used = [plain.__globals__[name] for name in _names(code) if name in plain.__globals__]
+    for value in (*defaults, *cells, *used):
+        _feed_value(digest, value, seen)
 
 
-def _feed(digest: Any, code: Any) -> None:  # noqa: ANN401 - hashlib and code objects have no public type
+def _names(code: Any) -> list[str]:  # noqa: ANN401 - code objects have no public type
+    inner = [name for c in code.co_consts if hasattr(c, "co_code") for name in _names(c)]
+    return sorted({*code.co_names, *inner})
+
+
+def _feed_code(digest: Any, code: Any) -> None:  # noqa: ANN401 - hashlib and code objects have no public type
     digest.update(code.co_code)
     digest.update(repr((code.co_names, code.co_varnames)).encode())
     for constant in code.co_consts:
         if hasattr(constant, "co_code"):
-            _feed(digest, constant)
+            _feed_code(digest, constant)
         else:
-            digest.update(repr(constant).encode())
+            _feed_value(digest, constant, ())
+
+
+def _feed_value(digest: Any, value: Any, seen: tuple[object, ...]) -> None:  # noqa: ANN401 - any captured value
+    if isinstance(value, (frozenset, set)):
+        digest.update(repr(sorted(map(repr, value))).encode())
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            _feed_value(digest, item, seen)
+    elif hasattr(value, "__code__") or hasattr(value, "py_func"):
+        _feed_function(digest, value, seen)
+    elif hasattr(value, "tobytes"):
+        digest.update(value.tobytes())
+    elif not _ADDRESS.search(text := repr(value)):
+        digest.update(text.encode())
+    elif not hasattr(value, "__spec__") and not isinstance(value, type):
+        raise ParamsError(f"a component uses {text}, which has no lasting content; expected numbers, text, arrays or functions")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from catalyst.strategy.reasons import Kind, Outcome, Reason, Role, Side
 from catalyst.strategy.values import Bytes, Floats, Indices
@@ -98,8 +99,7 @@ class Screen:
     rvol: Floats
 
 
-@dataclass(frozen=True)
-class Pattern:
+class Pattern(NamedTuple):
     """Hold one detected pattern of a finalist."""
 
     pattern_id: str
@@ -115,8 +115,7 @@ class Pattern:
     target: float
 
 
-@dataclass(frozen=True)
-class Signal:
+class Signal(NamedTuple):
     """Hold one scored finalist, its levels, and what became of it.
 
     Attributes

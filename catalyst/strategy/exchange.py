@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from catalyst.strategy.money import MICRO, fill_price
 from catalyst.strategy.params import ExecutionParams
@@ -17,8 +18,7 @@ from catalyst.strategy.reasons import Kind, Role, Side
 from catalyst.strategy.decisions import Fill, Order
 
 
-@dataclass(frozen=True)
-class Bar:
+class Bar(NamedTuple):
     """Hold one base bar as the exchange sees it: start and end in ns, USD, shares, and whether it is of regular hours."""
 
     ts_ns: int
@@ -31,8 +31,7 @@ class Bar:
     regular: bool
 
 
-@dataclass(frozen=True)
-class Working:
+class Working(NamedTuple):
     """Hold an order in the book: what is left of it, and whether its stop was triggered."""
 
     order: Order
@@ -121,7 +120,7 @@ class _Bar:
         if not math.isnan(cap):
             price = min(price, cap) if side is Side.BUY else max(price, cap)
         self.budget -= quantity
-        self.rows[i] = replace(row, left=row.left - quantity)
+        self.rows[i] = row._replace(left=row.left - quantity)
         filled_ns = self.bar.ts_ns if at_open else self.bar.end_ns
         number = len(self.fills)
         text = f"{row.order.order_id}|{self.bar.ts_ns}|{number}"
@@ -138,7 +137,7 @@ class _Bar:
                 if bar.regular:
                     self.fill(i, bar.open, slip=True, at_open=True)
             elif row.order.kind is Kind.STOP and bar.regular and _touched(row.order, bar):
-                self.rows[i] = replace(row, triggered=True)
+                self.rows[i] = row._replace(triggered=True)
                 gapped = (bar.open - row.order.stop) * row.order.side >= 0
                 self.fill(i, bar.open if gapped else row.order.stop, slip=True, at_open=gapped)
         if not targets:
@@ -174,7 +173,7 @@ class _Bar:
             all_at_open = all_at_open and at_open
             for j, row in enumerate(self.rows):
                 if row.order.parent_id == order.order_id:
-                    self.rows[j] = replace(row, left=row.left + quantity, live=True)
+                    self.rows[j] = row._replace(left=row.left + quantity, live=True)
                     woken.append(j)
         self.exits(woken, targets=all_at_open)
 
@@ -227,7 +226,7 @@ def _reconciled(kept: list[Working], fills: list[Fill], rows: list[Working]) -> 
         parent_alive = any(r.order.order_id == order.parent_id for r in kept)
         if (left <= 0 or stopped) and not parent_alive:
             continue
-        out.append(replace(w, left=max(left, 0)))
+        out.append(w._replace(left=max(left, 0)))
     return out
 
 

@@ -67,8 +67,12 @@ def narrow(survey: Survey, active: Indices, params: Params, *, choose: bool) -> 
     if choose:
         chosen = _choose(survey, params)
         active = np.sort(chosen[0][chosen[1] == 0])
-    ranked = _rank_catalyst(active, score, params)
-    validated = _validate(np.sort(ranked[0][ranked[1] == 0]), survey, params)
+    p = params.screen
+    ranked, validated = stages_nb(
+        active, score, survey.price, survey.mean_volume, survey.rvol, survey.rvol_sessions, survey.n_bars,
+        p.catalyst_required, p.catalyst_min, p.catalyst_count, p.price_min, p.price_max, p.volume_min, p.rvol_history,
+        p.rvol_sessions_min, p.rvol_min, params.technical.bars_min,
+    )  # fmt: skip
     return Narrowed(score, direction, chosen, active, ranked, validated, validated[0][validated[1] == 0])
 
 
@@ -91,42 +95,32 @@ def _choose(survey: Survey, params: Params) -> tuple[Indices, Bytes, Floats, Flo
     return symbols, reason, value, threshold
 
 
-def _rank_catalyst(active: Indices, score: Floats, params: Params) -> tuple[Indices, Bytes, Floats, Floats]:
-    p = params.screen
-    value = score[active]
-    reason = np.zeros(len(active), np.int8)
-    threshold = np.full(len(active), np.nan)
-    if p.catalyst_required:
-        low = value < p.catalyst_min
-        reason[low], threshold[low] = _R[Reason.CATALYST_MIN], p.catalyst_min
-    _cut(active, reason, value, threshold, p.catalyst_count)
-    return active, reason, value, threshold
-
-
 def _cut(symbols: Indices, reason: Bytes, value: Floats, threshold: Floats, count: int) -> None:
     """Keep the ``count`` highest of those not yet dropped, ties by symbol; the others' threshold is the last admitted value."""
+    cut_nb(symbols, reason, value, threshold, count)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def cut_nb(symbols, reason, value, threshold, count):
+    """Drop by rank all but the ``count`` highest of those whose reason is 0.
+
+    Parameters
+    ----------
+    symbols : int32[n]
+        Ascending, so that ties break by symbol.
+    reason : int8[n]; value, threshold : float64[n]
+        Value ranks; reason and threshold (the last admitted value) are set for those dropped.
+    """
     alive = np.flatnonzero(reason == 0)
-    if len(alive) <= count:
+    if alive.shape[0] <= count:
         return
-    order = alive[np.lexsort((symbols[alive], -value[alive]))]
-    dropped = order[count:]
-    reason[dropped] = _R[Reason.RANK]
-    threshold[dropped] = value[order[count - 1]]
+    order = alive[np.argsort(-value[alive], kind="mergesort")]
+    for k in range(count, order.shape[0]):
+        reason[order[k]] = _RANK
+        threshold[order[k]] = value[order[count - 1]]
 
 
-def _validate(symbols: Indices, survey: Survey, params: Params) -> tuple[Indices, Bytes, Floats, Floats]:
-    n = len(symbols)
-    reason, value, threshold = np.zeros(n, np.int8), np.full(n, np.nan), np.full(n, np.nan)
-    p = params.screen
-    if n:
-        _validate_nb(
-            symbols, survey.price, survey.mean_volume, survey.rvol, survey.rvol_sessions, survey.n_bars,
-            p.price_min, p.price_max, p.volume_min, p.rvol_history, p.rvol_sessions_min, p.rvol_min, params.technical.bars_min,
-            reason, value, threshold,
-        )  # fmt: skip
-    return symbols, reason, value, threshold
-
-
+_RANK, _CATALYST_MIN = _R[Reason.RANK], _R[Reason.CATALYST_MIN]
 _CODES = (
     _R[Reason.PRICE_MIN], _R[Reason.PRICE_MAX], _R[Reason.VOLUME_MIN], _R[Reason.RVOL_HISTORY], _R[Reason.RVOL_MIN],
     _R[Reason.BARS_MIN],
@@ -134,27 +128,58 @@ _CODES = (
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _validate_nb(
-    symbols, price, volume, rvol, rvol_sessions, n_bars,
-    price_min, price_max, volume_min, rvol_history, rvol_sessions_min, rvol_min, bars_min,
-    reason, value, threshold,
+def stages_nb(
+    active, score, price, volume, rvol, rvol_sessions, n_bars,
+    required, catalyst_min, catalyst_count, price_min, price_max, volume_min, rvol_history, rvol_sessions_min, rvol_min, bars_min,
 ):  # fmt: skip
+    """Rank the first stage by catalyst, and validate those that pass.
+
+    Parameters
+    ----------
+    active : int32[k]
+        Symbols of the first stage, ascending.
+    score, price, volume, rvol : float64[m]; rvol_sessions, n_bars : int32[m]
+        Numbers of every symbol.
+    required ... bars_min
+        Switches and thresholds in the order of the rules.
+
+    Returns
+    -------
+    ranked, validated : (int32[n], int8[n], float64[n], float64[n])
+        Symbol, reason, value and threshold of each, by symbol.
+    """
     below_price, above_price, thin, unknown, usual, few = _CODES
-    for r in range(symbols.shape[0]):
+    k = active.shape[0]
+    value = np.empty(k)
+    reason = np.zeros(k, np.int8)
+    threshold = np.full(k, np.nan)
+    for a in range(k):
+        value[a] = score[active[a]]
+        if required and value[a] < catalyst_min:
+            reason[a] = _CATALYST_MIN
+            threshold[a] = catalyst_min
+    cut_nb(active, reason, value, threshold, catalyst_count)
+    symbols = active[reason == 0]
+    n = symbols.shape[0]
+    why = np.zeros(n, np.int8)
+    what = np.full(n, np.nan)
+    limit = np.full(n, np.nan)
+    for r in range(n):
         i = symbols[r]
         known = rvol_sessions[i] >= rvol_sessions_min
         if not price[i] >= price_min:
-            reason[r], value[r], threshold[r] = below_price, price[i], price_min
+            why[r], what[r], limit[r] = below_price, price[i], price_min
         elif not price[i] <= price_max:
-            reason[r], value[r], threshold[r] = above_price, price[i], price_max
+            why[r], what[r], limit[r] = above_price, price[i], price_max
         elif not volume[i] >= volume_min:
-            reason[r], value[r], threshold[r] = thin, volume[i], volume_min
+            why[r], what[r], limit[r] = thin, volume[i], volume_min
         elif not known and rvol_history:
-            reason[r], value[r], threshold[r] = unknown, rvol_sessions[i], rvol_sessions_min
+            why[r], what[r], limit[r] = unknown, rvol_sessions[i], rvol_sessions_min
         elif known and not rvol[i] >= rvol_min:
-            reason[r], value[r], threshold[r] = usual, rvol[i], rvol_min
+            why[r], what[r], limit[r] = usual, rvol[i], rvol_min
         elif n_bars[i] < bars_min:
-            reason[r], value[r], threshold[r] = few, n_bars[i], bars_min
+            why[r], what[r], limit[r] = few, n_bars[i], bars_min
+    return (active, reason, value, threshold), (symbols, why, what, limit)
 
 
 @dataclass(frozen=True)
@@ -221,18 +246,44 @@ def _taken(panel: BarPanel, rows: Indices) -> BarPanel:
 
 
 def _screen(narrowed: Narrowed, last: tuple[Indices, Bytes, Floats, Floats], survey: Survey) -> Screen:
-    stages = [(20, narrowed.ranked), (5, last)]
-    if narrowed.chosen is not None:
-        stages.insert(0, (50, narrowed.chosen))
-    symbol = np.concatenate([s[0] for _, s in stages])
-    stage = np.repeat(np.array([n for n, _ in stages], np.int8), [len(s[0]) for _, s in stages])
-    price = survey.price[symbol]
+    chosen = narrowed.chosen or _NOBODY
     return Screen(
-        symbol, stage,
-        *(np.concatenate([s[k] for _, s in stages]) for k in (1, 2, 3)),
-        narrowed.score[symbol], narrowed.direction[symbol], price, survey.mean_volume[symbol],
-        price / survey.previous_close[symbol] - 1.0, survey.rvol[symbol],
+        *screen_nb(
+            chosen, narrowed.ranked, last, narrowed.score, narrowed.direction, survey.price, survey.mean_volume,
+            survey.previous_close, survey.rvol,
+        )
     )  # fmt: skip
+
+
+_NOBODY = (np.empty(0, np.int32), np.empty(0, np.int8), np.empty(0), np.empty(0))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def screen_nb(first, second, last, score, direction, price, volume, previous_close, rvol):
+    """Lay three stages and what the symbols look like side by side, in the order of the fields of `Screen`.
+
+    Parameters
+    ----------
+    first, second, last : (int32[n], int8[n], float64[n], float64[n])
+        Symbol, reason, value and threshold of each row of a stage.
+    score, direction, price, volume, previous_close, rvol : float64[m]
+        Numbers of every symbol.
+    """
+    n = first[0].shape[0] + second[0].shape[0] + last[0].shape[0]
+    symbol, stage, reason = np.empty(n, np.int32), np.empty(n, np.int8), np.empty(n, np.int8)
+    value, threshold = np.empty(n), np.empty(n)
+    scores, directions, prices, volumes = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    changes, rvols = np.empty(n), np.empty(n)
+    r = 0
+    for size, rows in ((50, first), (20, second), (5, last)):
+        for a in range(rows[0].shape[0]):
+            i = rows[0][a]
+            symbol[r], stage[r], reason[r] = i, size, rows[1][a]
+            value[r], threshold[r] = rows[2][a], rows[3][a]
+            scores[r], directions[r], prices[r], volumes[r] = score[i], direction[i], price[i], volume[i]
+            changes[r], rvols[r] = price[i] / previous_close[i] - 1.0, rvol[i]
+            r += 1
+    return symbol, stage, reason, value, threshold, scores, directions, prices, volumes, changes, rvols
 
 
 def technical_scores(bars: BarPanel, params: Params) -> Floats:

@@ -102,7 +102,7 @@ def catalyst_scores_nb(
     symbol, published_ns, first_known_ns, tier, categories, state, sentiment, cluster_rank, asof_ns, after_ns, only,
     tau_ns, tier_weights, category_weights, other_weight, state_weights, first_weight, copy_weight, total, lean,
 ):  # fmt: skip
-    """Add up article weights by symbol, in the order of the rows.
+    """Add up article weights by symbol, in the order of the rows, and score the sums.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def catalyst_scores_nb(
     tier_weights : float64[5]; category_weights : float64[12]; state_weights : float64[4]
         Weights.
     total, lean : float64[m]
-        Results: sum of weights, and of weights times sentiment.
+        Results: score and direction.
     """
     total[:] = 0.0
     lean[:] = 0.0
@@ -133,6 +133,9 @@ def catalyst_scores_nb(
         w = w * (first_weight if cluster_rank[r] == 0 else copy_weight)
         total[symbol[r]] += w
         lean[symbol[r]] += w * sentiment[r]
+    for i in range(total.shape[0]):
+        lean[i] = lean[i] / total[i] if total[i] > 0.0 else 0.0
+        total[i] = 100.0 * (1.0 - math.exp(-total[i]))
 
 
 def catalyst_scores(
@@ -167,17 +170,7 @@ def catalyst_scores(
         news.symbol, news.published_ns, news.first_known_ns, news.tier, news.categories, news.state, news.sentiment,
         news.cluster_rank, asof_ns, after_ns, only, p.tau_hours * HOUR_NS, *p.arrays, total, lean,
     )  # fmt: skip
-    with np.errstate(invalid="ignore"):
-        direction = np.where(total > 0, lean / total, 0.0)
-    return _saturated_nb(total), direction
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _saturated_nb(total):
-    out = np.empty_like(total)
-    for i in range(total.shape[0]):
-        out[i] = 100.0 * (1.0 - math.exp(-total[i]))
-    return out
+    return total, lean
 
 
 def sign(direction: float, params: Params) -> int:

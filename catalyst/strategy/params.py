@@ -289,13 +289,12 @@ class Params:
         ParamsError
             If a name is unknown or a value is out of range.
         """
-        tree: dict[str, Any] = {}
-        for name, value in changes.items():
-            if name in _OWNER:
-                tree.setdefault(_OWNER[name], {})[name] = value
-            else:
-                tree[name] = value
-        return self.updated(tree)
+        tree = {name: value for name, value in changes.items() if name not in _OWNER}
+        whole = self.updated(tree)
+        leaves: dict[str, dict[str, Any]] = {}
+        for name in changes.keys() & _OWNER.keys():
+            leaves.setdefault(_OWNER[name], {})[name] = changes[name]
+        return whole.updated(leaves) if leaves else whole
 
     def updated(self, tree: Mapping[str, Any]) -> Params:
         """Return a copy with a nested mapping laid over it, as a variant's YAML file holds it.
@@ -366,6 +365,8 @@ def _scored(value: Any) -> tuple[tuple[Component, float], ...]:  # noqa: ANN401 
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight <= 1:
             raise ParamsError(f"scored weight of {component} is {weight!r}; expected a number from 0 to 1")
         out.append((as_component("scored", component), float(weight)))
+    if (total := sum(weight for _, weight in out)) > 1.0 + 1e-9:  # noqa: PLR2004 - binary dust of the weights
+        raise ParamsError(f"the weights of scored add up to {total:g}; expected at most 1, so that confidence stays below 100")
     return tuple(out)
 
 
@@ -382,15 +383,18 @@ def _checked(name: str, spec: Field[Any], value: Any) -> Any:  # noqa: ANN401 - 
         ) or not len(value):
             raise ParamsError(f"{name} is {value!r}; expected {len(spec.default)} numbers ({meta['unit']})")
         inner = int if "int" in kind else float
-        return tuple(_in_range(name, meta, inner, v) for v in value)
+        numbers = tuple(_in_range(name, meta, inner, v) for v in value)
+        if name == "pattern.timeframes" and len(set(numbers)) < len(numbers):
+            raise ParamsError(f"{name} is {value!r}; expected each timeframe once")
+        return numbers
     return _in_range(name, meta, int if kind == "int" else float, value)
 
 
 def _in_range(name: str, meta: Mapping[str, Any], kind: type, value: Any) -> Any:  # noqa: ANN401
     expected = f"expected {'a whole number' if kind is int else 'a number'} from {meta['low']:g} to {meta['high']:g} ({meta['unit']})"
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or (kind is int and value != int(value)):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not meta["low"] <= value <= meta["high"]:
         raise ParamsError(f"{name} is {value!r}; {expected}")
-    if not meta["low"] <= value <= meta["high"]:
+    if kind is int and value != int(value):
         raise ParamsError(f"{name} is {value!r}; {expected}")
     return kind(value)
 

@@ -6,6 +6,7 @@ Source: the specification, section 5.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -83,8 +84,7 @@ def judge(view: MarketView, rows: Ints, leanings: Ints, params: Params) -> list[
     ]
 
 
-@dataclass(frozen=True)
-class _Found:
+class _Found(NamedTuple):
     name: str
     value: int
     directed: bool

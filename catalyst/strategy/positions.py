@@ -13,7 +13,7 @@ from catalyst.strategy.params import Params
 from catalyst.strategy.portfolio import Entry, PortfolioState
 from catalyst.strategy.reasons import Kind, Role
 from catalyst.strategy.risk import make_order, protection, target_order
-from catalyst.strategy.values import MarketView
+from catalyst.strategy.values import MarketState, MarketView
 
 _STOPS = (Role.STOP, Role.TRAILING_STOP)
 
@@ -59,6 +59,17 @@ def look(
     return state, tuple(cancels), tuple(orders)
 
 
+def in_regular_hours(view: MarketView) -> bool:
+    """Tell whether a market order sent now may fill: in regular hours, and while a bar lasts that began in them."""
+    grid, session = view.grid, view.session
+    if grid.daily or view.state is MarketState.REGULAR:
+        return True
+    if not grid.from_open:
+        return False
+    bars = -(-(session.close_ns - session.open_ns) // grid.timeframe_ns)
+    return session.open_ns <= view.asof_ns < session.open_ns + bars * grid.timeframe_ns
+
+
 class _Desk:
     """One entry on the desk: the entry as it changes, and the cancels and orders that follow."""
 
@@ -71,7 +82,8 @@ class _Desk:
         self.close = mark
         self.fresh = False
         self.entry = self._with_new_bars(entry)
-        self.regular = view.grid.daily or (
+        self.at_market = in_regular_hours(view)
+        self.regular = self.at_market or (
             is_regular_bar(view.session, view.asof_ns, view.grid.timeframe_ns) and view.asof_ns < view.session.close_ns
         )
 
@@ -169,7 +181,7 @@ class _Desk:
 
     def _reason_to_leave(self) -> Role | None:
         view, params = self.view, self.params
-        if not self.regular and self._beyond_stop():
+        if not self.at_market and self._beyond_stop():
             return Role.STOP if math.isnan(self.entry.trail) else Role.TRAILING_STOP
         for component in params.exits:
             if component.function is not None:
@@ -221,7 +233,7 @@ class _Desk:
         """Leave the whole position: at the market in regular hours, else by a limit beyond the last close, renewed on each bar."""
         e = self.entry
         working = [o for o in e.orders if o.leg < 0 and o.role is not Role.ENTRY]
-        kind = Kind.MARKET if self.regular else Kind.LIMIT
+        kind = Kind.MARKET if self.at_market else Kind.LIMIT
         if working and working[0].kind is kind and not (kind is Kind.LIMIT and self.fresh):
             return
         self._cancel(list(e.orders))
@@ -232,7 +244,7 @@ class _Desk:
         self._send(
             [
                 make_order(
-                    self.entry, self.view.asof_ns, role, kind, e.held, limit=limit, extended=not self.regular,
+                    self.entry, self.view.asof_ns, role, kind, e.held, limit=limit, extended=not self.at_market,
                     replaces_id=working[0].order_id if working else "",
                 )
             ]

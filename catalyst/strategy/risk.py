@@ -68,7 +68,7 @@ def entry_limit(view: MarketView, signal: Signal, params: Params) -> float:
 
 
 def _refused(signal: Signal, rule: Reason, value: float, threshold: float) -> Signal:
-    return replace(signal, outcome=Outcome.REFUSED, rule=rule, value=value, threshold=threshold)
+    return signal._replace(outcome=Outcome.REFUSED, rule=rule, value=value, threshold=threshold)
 
 
 def _refusal(

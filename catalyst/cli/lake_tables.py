@@ -1,0 +1,71 @@
+"""Tables for people: what an import did, what a lake holds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from catalyst.data.reports import ImportReport
+
+_PIPE_WIDTH = 160
+
+
+def show_report(report: ImportReport, root: Path, n_files: int) -> None:
+    """Print what an import did with its rows."""
+    from rich.table import Table as RichTable
+
+    console = _stdout()
+    console.print(f"{report.table} from {n_files} file(s) into {root}", highlight=False)
+    shown = RichTable()
+    shown.add_column("rows")
+    shown.add_column("count", justify="right")
+    shown.add_row("given", f"{report.given:,}")
+    shown.add_row("imported", f"{report.imported:,}")
+    shown.add_row("exact duplicates", f"{report.duplicates:,}")
+    shown.add_row("quarantined", f"{report.quarantined:,}")
+    for rule, count in sorted(report.by_rule.items(), key=lambda item: (-item[1], item[0])):
+        shown.add_row(f"  {rule}", f"{count:,}")
+    if report.table == "news":
+        shown.add_row("links added by the text", f"{report.links_added:,}")
+        shown.add_row("wrong links dropped", f"{report.links_dropped:,}")
+    console.print(shown)
+
+
+def show_summary(root: Path, found: dict[str, Any]) -> None:
+    """Print the summary of a lake, as `catalyst.data.summaries.summarised` gives it."""
+    from rich.table import Table as RichTable
+
+    console = _stdout()
+    console.print(f"lake {root}", highlight=False)
+    for name, rows in found.items():
+        if not isinstance(rows, list) or not rows:
+            continue
+        shown = RichTable(title=name.replace("_", " "), title_justify="left")
+        for column in rows[0]:
+            numeric = isinstance(rows[0][column], int | float)
+            shown.add_column(column.replace("_", " "), justify="right" if numeric else "left")
+        for row in rows:
+            shown.add_row(*(_cell(name, value) for name, value in row.items()))
+        console.print(shown)
+    console.print(f"data digest {found['data_digest']}", highlight=False)
+
+
+def _cell(column: str, value: object) -> str:
+    if column.endswith("_share") and isinstance(value, float):
+        return f"{value:.1%}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {share:.1%}" for name, share in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _stdout() -> Console:
+    from rich.console import Console
+
+    # A pipe has no width; tables are wider than the 80 letters that rich would assume.
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
