@@ -86,7 +86,12 @@ def _filled(entry: Entry, order: Order, fill: Fill) -> Entry:
     else:
         legs = _plus(legs, order.leg, fill.quantity)
     target_1 = entry.target_1_exited + (fill.quantity if order.role is Role.TARGET_1 else 0)
-    return replace(entry, orders=orders, exited=entry.exited + fill.quantity, leg_exited=legs, target_1_exited=target_1)
+    exiting = entry.exiting
+    if exiting is None and order.role in _STOPS and fill.quantity < order.quantity:
+        exiting = order.role
+    return replace(
+        entry, orders=orders, exited=entry.exited + fill.quantity, leg_exited=legs, target_1_exited=target_1, exiting=exiting
+    )
 
 
 def _halves(quantity: int) -> tuple[int, int]:

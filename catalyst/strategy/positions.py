@@ -93,12 +93,13 @@ class _Desk:
         a = n
         while a > 0 and base.ts_ns[self.row, a - 1] > entry.last_bar_ns:
             a -= 1
-        extreme, held = entry.extreme, entry.bars_held
+        extreme, held, exiting = entry.extreme, entry.bars_held, entry.exiting
         for b in range(a, n):
             ts = int(base.ts_ns[self.row, b])
             self.fresh = True
             if entry.first_fill_ns < 0:
                 continue
+            exiting = exiting or self._stop_touched(entry, b, ts)
             if self.view.grid.daily or ts + f >= entry.first_fill_ns:
                 held += 1
             if ts >= entry.first_fill_ns:
@@ -108,7 +109,25 @@ class _Desk:
         if n and (self.fresh or math.isnan(self.close) or entry.first_fill_ns < 0):
             self.close = float(base.close[self.row, n - 1])
         last = int(base.ts_ns[self.row, n - 1]) if n else entry.last_bar_ns
-        return replace(entry, extreme=extreme, bars_held=held, last_bar_ns=max(last, entry.last_bar_ns))
+        if last <= entry.last_bar_ns and exiting is entry.exiting:
+            return entry
+        return replace(
+            entry, extreme=extreme, bars_held=held, last_bar_ns=max(last, entry.last_bar_ns), exiting=exiting
+        )
+
+    def _stop_touched(self, entry: Entry, b: int, ts: int) -> Role | None:
+        """Return the role of a stop that a bar has triggered: what is left of it is a market order, and stays one."""
+        base, view = self.view.base, self.view
+        if not base.volume[self.row, b] > 0.0:
+            return None
+        if not (view.grid.daily or is_regular_bar(view.session, ts, view.grid.timeframe_ns)):
+            return None
+        for o in entry.orders:
+            if o.kind is Kind.STOP and o.submitted_ns <= ts and entry.leg_filled[o.leg] > entry.leg_exited[o.leg]:
+                beyond = base.low[self.row, b] <= o.stop if entry.side > 0 else base.high[self.row, b] >= o.stop
+                if beyond:
+                    return o.role
+        return None
 
     def work(self) -> None:
         flatten = flatten_instant(self.view.session, self.view.grid, self.params)
@@ -232,6 +251,8 @@ class _Desk:
     def _leave(self, role: Role) -> None:
         """Leave the whole position: at the market in regular hours, else by a limit beyond the last close, renewed on each bar."""
         e = self.entry
+        if self.at_market and role in _STOPS and any(o.kind is Kind.STOP for o in e.orders):
+            return
         working = [o for o in e.orders if o.leg < 0 and o.role is not Role.ENTRY]
         kind = Kind.MARKET if self.at_market else Kind.LIMIT
         if working and working[0].kind is kind and not (kind is Kind.LIMIT and self.fresh):

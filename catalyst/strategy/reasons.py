@@ -28,6 +28,7 @@ class Reason(IntEnum):
     CANCELLED_OUT = 42
     FIGHTS_CATALYST = 43
     CONFIDENCE_MIN = 44
+    NEUTRAL_CATALYST = 45
     ALLOW_SHORT = 50
     POSITIONS_MAX = 51
     SYMBOL_BUSY = 52
@@ -66,6 +67,7 @@ _TEXT = {
     Reason.UNDIRECTED: "shows only patterns without a direction",
     Reason.CANCELLED_OUT: "shows equally strong bullish and bearish patterns",
     Reason.FIGHTS_CATALYST: "has a pattern that fights its news",
+    Reason.NEUTRAL_CATALYST: "has news without a direction",
     Reason.CONFIDENCE_MIN: "has too little confidence",
     Reason.ALLOW_SHORT: "is bearish, and shorts are not allowed",
     Reason.POSITIONS_MAX: "comes when all position slots are taken",

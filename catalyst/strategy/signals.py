@@ -68,7 +68,9 @@ def _signal(
     band = _band(confidence, params)
     entry = float(view.survey.price[symbol])
     stop, target_1, target_2 = _levels(entry, side, catalyst, params) if side else (_NAN, _NAN, _NAN)
-    rule, value, threshold = _hold(side, leaning, verdict, confidence, band, params)
+    rule, value, threshold = _hold(
+        side, leaning, verdict, direction=float(narrowed.direction[symbol]), confidence=confidence, band=band, params=params
+    )
     cap = params.risk.cap_frac
     if view.state is MarketState.PRE_MARKET and not view.grid.daily:
         cap = params.risk.cap_frac_pre_market
@@ -112,8 +114,10 @@ def _levels(entry: float, side: int, catalyst: float, params: Params) -> tuple[f
 
 
 def _hold(
-    side: int, leaning: int, verdict: Verdict, confidence: float, band: float, params: Params
+    side: int, leaning: int, verdict: Verdict, *, direction: float, confidence: float, band: float, params: Params
 ) -> tuple[Reason, float, float]:
+    if not side and params.signal.direction_from_catalyst:
+        return Reason.NEUTRAL_CATALYST, direction, params.catalyst.neutral_band
     if not side:
         if verdict.cancelled:
             return Reason.CANCELLED_OUT, 0.0, _NAN
