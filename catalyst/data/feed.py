@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -66,6 +66,45 @@ class SessionBars:
     late: int
     assumed: int
 
+    def without_old_shares(self, symbol: int, close: float, ratio: float) -> tuple[SessionBars, int]:
+        """Leave out the bars of a split's ex-date that still show a price of old shares.
+
+        Such bars exist: the first print before the open may repeat the last close in old shares, and an order would fill at a
+        multiple of the price. A bar counts as one if any of its prices is nearer, as a ratio, to the last close than to the
+        last close over the split's ratio.
+
+        Parameters
+        ----------
+        symbol
+            Index of an unadjusted symbol.
+        close
+            Its last close before the ex-date, USD.
+        ratio
+            New shares for one old; between 1/2 and 2 the two can't be told apart, and nothing is left out.
+
+        Returns
+        -------
+        bars, count
+            The other bars, and how many were left out.
+        """
+        if 0.5 < ratio < 2.0 or not np.isfinite(close):  # noqa: PLR2004 - see the docstring
+            return self, 0
+        border = close / np.sqrt(ratio)
+        rows, traded = (_old_shares(r, symbol, border, ratio) for r in (self.rows, self.traded))
+        start = self.start.copy()
+        start[symbol + 1 :] -= int(traded.sum())
+        kept = replace(
+            self, rows=_rows_at(self.rows, np.flatnonzero(~rows)), known_ns=self.known_ns[~rows], start=start,
+            traded=_rows_at(self.traded, np.flatnonzero(~traded)), ends_ns=self.ends_ns[~traded],
+        )  # fmt: skip
+        return kept, int(rows.sum())
+
+
+def _old_shares(rows: Rows, symbol: int, border: float, ratio: float) -> Flags:
+    prices = np.stack([rows.open, rows.high, rows.low, rows.close])
+    beyond = prices > border if ratio > 1 else prices < border
+    return (rows.symbol == symbol) & rows.raw & beyond.any(axis=0)
+
 
 @dataclass
 class Feed:
@@ -80,6 +119,19 @@ class Feed:
     symbols
         Restrict bars and news to these; None takes all.
 
+    Attributes
+    ----------
+    names
+        The run's symbol table: every symbol with base bars, ascending.
+    grid
+        Length and anchor of base bars.
+    unpriced
+        Symbols in the news that have no base bars; their news is left out.
+    articles, assumed_articles
+        Rows of news read so far, and how many of their times are assumed.
+    actions
+        Splits and dividends of the symbols, by ex-date.
+
     Raises
     ------
     LakeError
@@ -91,6 +143,7 @@ class Feed:
     symbols: Sequence[str] | None = None
     names: tuple[str, ...] = field(init=False)
     grid: Grid = field(init=False)
+    unpriced: int = field(init=False)
     articles: int = field(init=False, default=0)
     assumed_articles: int = field(init=False, default=0)
 
@@ -107,7 +160,7 @@ class Feed:
                 f"the lake {self.lake.root} has no {self.timeframe} bars; it has {known}: choose one with --timeframe"
             )
         traded = self.lake.symbols(self.timeframe)
-        named = set(self.lake.news_symbols())
+        named = set(self.lake.news_symbols()) - {""}
         if self.symbols is not None:
             wanted = set(self.symbols)
             missing = sorted(wanted - set(traded))
@@ -117,7 +170,8 @@ class Feed:
                 )
             named &= wanted
             traded = sorted(wanted)
-        self.names = tuple(sorted({*traded, *named} - {""}))
+        self.names = tuple(sorted(traded))
+        self.unpriced = len(named - set(traded))
         self._index = {name: i for i, name in enumerate(self.names)}
         self._days = self.lake.days(self.timeframe)
         self._day_set = set(self._days)

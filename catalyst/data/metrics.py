@@ -95,7 +95,7 @@ def binding_rules(drops: Counter[tuple[int, str]], asked: Counter[int], signals:
 
 
 def warnings(
-    closed: list[ClosedTrade], n_sessions: int, shares: dict[str, float], late_bars: int, open_positions: dict[str, int]
+    closed: list[ClosedTrade], n_sessions: int, shares: dict[str, float], *, bars: tuple[int, int], open_positions: dict[str, int]
 ) -> list[str]:
     """List what a reader should know before believing the result.
 
@@ -107,8 +107,8 @@ def warnings(
         Sessions replayed.
     shares
         Fractions: ``adjusted`` and ``assumed_bars`` of the bars, ``assumed_news`` of the news.
-    late_bars
-        Bars known too late to fill anything.
+    bars
+        How many were known too late to fill anything, and how many showed a price of old shares on a split's ex-date.
     open_positions
         Shares still held, by symbol.
     """
@@ -131,6 +131,9 @@ def warnings(
         out.append(f"{shares['assumed_news']:.0%} of news times are assumed: publication plus a delay, not collection")
     if shares["assumed_bars"]:
         out.append(f"{shares['assumed_bars']:.0%} of bar times are assumed: known at the bar's end")
+    late_bars, old_share_bars = bars
+    if old_share_bars:
+        out.append(f"{old_share_bars:,} bars showed a price of old shares on the ex-date of a split and were left out")
     if late_bars:
         out.append(f"{late_bars:,} bars were known too late to fill anything")
     if open_positions:

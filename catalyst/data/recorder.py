@@ -159,6 +159,10 @@ class Recorder:
         for signal in decision.signals:
             self._signal(decision.asof_ns, signal)
         self._close_trades(state)
+        if adjustments:
+            # The look at 04:00 follows with the same instant; a curve has one row an instant.
+            self._seq += 1
+            return
         positions = state.positions_micro
         held = [e for e in state.entries if e.held]
         self._write.row(

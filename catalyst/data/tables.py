@@ -17,7 +17,6 @@ _TS = pa.timestamp("ns", tz="UTC")
 _MONEY = pa.decimal128(20, 6)
 _TEXT, _REAL, _COUNT, _YES = pa.string(), pa.float64(), pa.int64(), pa.bool_()
 _TEXTS = pa.list_(_TEXT)
-_IDS = pa.list_(pa.field("id", _TEXT))
 _ID_DIGITS = 16
 
 SCHEMAS: dict[str, pa.Schema] = {
@@ -40,7 +39,7 @@ SCHEMAS: dict[str, pa.Schema] = {
          ("catalyst_score", _REAL), ("direction", _REAL), ("pattern_score", _REAL), ("technical_score", _REAL),
          ("volume_score", _REAL), ("entry", _REAL), ("stop", _REAL), ("target_1", _REAL), ("target_2", _REAL),
          ("risk_reward", _REAL), ("position_size_frac", _REAL), ("catalyst_type", _TEXT), ("key_factors", _TEXTS),
-         ("pattern_ids", _TEXTS), ("news_ids", _IDS), ("outcome", _TEXT), ("rule", _TEXT), ("value", _REAL),
+         ("pattern_ids", _TEXTS), ("news_ids", _TEXTS), ("outcome", _TEXT), ("rule", _TEXT), ("value", _REAL),
          ("threshold", _REAL)]
     ),
     "orders": pa.schema(
@@ -56,7 +55,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "trades": pa.schema(
         [("trade_id", _TEXT), ("signal_id", _TEXT), ("symbol", _TEXT), ("side", _TEXT), ("quantity", _COUNT), ("entry_ts", _TS),
          ("entry_price", _REAL), ("exit_ts", _TS), ("exit_price", _REAL), ("exit_reason", _TEXT), ("fees", _MONEY),
-         ("pnl", _MONEY), ("decided_at", _TS), ("news_ids", _IDS), ("catalyst_score", _REAL), ("confidence", _REAL)]
+         ("pnl", _MONEY), ("decided_at", _TS), ("news_ids", _TEXTS), ("catalyst_score", _REAL), ("confidence", _REAL)]
     ),
     "equity": pa.schema(
         [("ts", _TS), ("cash", _MONEY), ("positions_value", _MONEY), ("equity", _MONEY), ("n_positions", _COUNT), ("seq", _COUNT)]
@@ -122,7 +121,7 @@ class TableWriter:
     def columns(self, table: str, values: Mapping[str, Any]) -> None:
         """Add rows given as arrays or lists by column."""
         schema = SCHEMAS[table]
-        arrays = [_array(values[f.name], f.type) for f in schema]
+        arrays = [_array(values[f.name], f) for f in schema]
         self._settle(table)
         self._parts[table].append(pa.table(arrays, schema=schema))
         self._added(table, len(arrays[0]))
@@ -137,7 +136,7 @@ class TableWriter:
         if rows:
             schema = SCHEMAS[table]
             columns = zip(*rows, strict=True)
-            arrays = [_array(list(c), f.type) for c, f in zip(columns, schema, strict=True)]
+            arrays = [_array(list(c), f) for c, f in zip(columns, schema, strict=True)]
             self._parts[table].append(pa.table(arrays, schema=schema))
             self._rows[table] = []
 
@@ -157,16 +156,17 @@ class TableWriter:
             self._writers[table].write_table(pa.concat_tables(parts))
 
 
-def _array(values: Any, kind: pa.DataType) -> pa.Array:  # noqa: ANN401 - a column's values in any form
+def _array(values: Any, column: pa.Field) -> pa.Array:  # noqa: ANN401 - a column's values in any form
     # pyarrow's own conversion of lists imports pandas, which costs a second; polars' doesn't.
-    if kind == _MONEY:
-        return _money(values)
-    if kind is _IDS:
+    if column.name == "news_ids":
         return _ids(values)
-    if kind == _TS:
+    if column.type == _MONEY:
+        return _money(values)
+    if column.type == _TS:
         return pl.Series(values, dtype=pl.Int64).to_arrow().cast(_TS)
-    series = values if isinstance(values, pl.Series) else pl.Series(values, dtype=_POLARS.get(kind))
-    return series.to_arrow().cast(kind)
+    if isinstance(values, pl.Series):
+        return values.to_arrow().cast(column.type)
+    return pl.Series(values, dtype=_POLARS.get(column.type)).to_arrow().cast(column.type)
 
 
 def _money(micro: Sequence[int]) -> pa.Array:
@@ -184,4 +184,4 @@ def _ids(rows: Sequence[Sequence[int]]) -> pa.Array:
     digits = flat.astype(">u8").tobytes().hex().encode()
     starts = np.arange(len(flat) + 1, dtype=np.int32) * _ID_DIGITS
     texts = pa.StringArray.from_buffers(len(flat), pa.py_buffer(starts.tobytes()), pa.py_buffer(digits))
-    return pa.ListArray.from_buffers(_IDS, len(rows), [None, pa.py_buffer(ends.tobytes())], children=[texts])
+    return pa.ListArray.from_buffers(_TEXTS, len(rows), [None, pa.py_buffer(ends.tobytes())], children=[texts])

@@ -38,7 +38,7 @@ class Market:
         How each symbol's latest bars are adjusted: 0 raw, 1 split, 2 all, -1 unseen.
     closes, returns : float64[m]
         Each symbol's last close (USD), and its total return over the current session; NaN without bars.
-    late_bars, assumed_bars, bars
+    late_bars, assumed_bars, adjusted_bars, old_share_bars, bars
         Counts over the whole run.
     """
 
@@ -51,7 +51,7 @@ class Market:
         self.adjusted: Bytes = np.full(m, -1, np.int8)
         self.closes: Floats = np.full(m, np.nan)
         self.returns: Floats = np.full(m, np.nan)
-        self.late_bars = self.assumed_bars = self.bars = self.adjusted_bars = 0
+        self.late_bars = self.assumed_bars = self.bars = self.adjusted_bars = self.old_share_bars = 0
         self._asof_ns = 0
         self._news_ns = 0
         self._today: SessionBars | None = None
@@ -69,7 +69,7 @@ class Market:
             self.open_session(session)
             self._push_until(session.post_ns)
             self.close_session()
-        self.late_bars = self.assumed_bars = self.bars = self.adjusted_bars = 0
+        self.late_bars = self.assumed_bars = self.bars = self.adjusted_bars = self.old_share_bars = 0
 
     def open_session(self, session: Session) -> None:
         """Begin a session: yesterday's coarser bars, today's splits, universe and bars to come."""
@@ -82,6 +82,10 @@ class Market:
         self.history.open_session(session, member=self.feed.members(session, known_by_ns=cut))
         self._take_actions(session)
         self._today = self.feed.bars(session, grace_ns=round(self.params.execution.bar_grace_s * 1e9))
+        for a in self._ex_today:
+            if a.kind == "split":
+                self._today, dropped = self._today.without_old_shares(a.symbol, float(self.closes[a.symbol]), a.value)
+                self.old_share_bars += dropped
         self._queue, self._queue_known = self._queued(self._today)
         self._pushed = 0
         self._asof_ns = session.pre_ns

@@ -141,6 +141,7 @@ def _summary(
         "end": str(day_to_date(sessions[-1].day)),
         "sessions": len(sessions),
         "symbols": len(feed.names),
+        "news_symbols_without_bars": feed.unpriced,
         "n_trades": recorder.entries,
         "n_closed_trades": len(recorder.closed),
         "net_pnl": round(curve.values[-1] - curve.values[0], 6),
@@ -151,7 +152,9 @@ def _summary(
         "signals": dict(sorted(recorder.signals.items())),
         "benchmarks": benchmarks.metrics(),
         "binding_rules": binding_rules(recorder.drops, recorder.asked, recorder.signals, recorder.entries),
-        "warnings": warnings(recorder.closed, len(sessions), shares, market.late_bars, open_positions),
+        "warnings": warnings(
+            recorder.closed, len(sessions), shares, bars=(market.late_bars, market.old_share_bars), open_positions=open_positions
+        ),
         "open_positions": open_positions,
         "decision_digest": recorder.decision_digest,
         "params_hash": params.hash,
