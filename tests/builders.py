@@ -14,10 +14,10 @@ from catalyst.data.calendar import sessions
 from catalyst.strategy.clock import DAY_NS, HOUR_NS, MINUTE_NS, is_regular_bar, market_state
 from catalyst.strategy.decisions import Fill, Order, Signal
 from catalyst.strategy.exchange import Bar, Book
-from catalyst.strategy.ledger import apply_fills, begin
+from catalyst.strategy.ledger import apply_actions, apply_fills, begin, roll_day
 from catalyst.strategy.news import empty_news
 from catalyst.strategy.params import Params
-from catalyst.strategy.portfolio import Entry, PortfolioState
+from catalyst.strategy.portfolio import Action, Adjustment, Entry, PortfolioState
 from catalyst.strategy.positions import look
 from catalyst.strategy.reasons import Outcome
 from catalyst.strategy.risk import serve
@@ -214,7 +214,7 @@ def signal(
         (FIVE.timeframe_ns, at("09:55")),
         Outcome.INTENT,
     )
-    return replace(made, **changes)
+    return made._replace(**changes)
 
 
 def calm(
@@ -301,6 +301,14 @@ class Desk:
             got = list(new)
             self.look(b.end_ns, tuple(new))
         return got
+
+    def open(self, day: str, *actions: Action) -> tuple[Adjustment, ...]:
+        """Begin another session, with the corporate actions of its 04:00."""
+        self.day, self.session = day, session_of(day)
+        self.state = roll_day(self.state, self.session)
+        self.state, cancels, orders, done = apply_actions(self.state, actions, self.session)
+        self._send(cancels, orders)
+        return done
 
     def look(self, asof: str | int, fills: tuple[Fill, ...] = ()) -> None:
         """Book fills and look at the position."""
