@@ -118,7 +118,9 @@ class _Desk:
     def _stop_touched(self, entry: Entry, b: int, ts: int) -> Role | None:
         """Return the role of a stop that a bar has triggered: what is left of it is a market order, and stays one."""
         base, view = self.view.base, self.view
-        if not base.volume[self.row, b] > 0.0:
+        # A bar that comes late was in nobody's book: it fills nothing, and triggers nothing.
+        late = not view.grid.daily and ts + view.grid.timeframe_ns != view.asof_ns
+        if late or not base.volume[self.row, b] > 0.0:
             return None
         if not (view.grid.daily or is_regular_bar(view.session, ts, view.grid.timeframe_ns)):
             return None
@@ -159,13 +161,9 @@ class _Desk:
         self.entry = replace(self.entry, orders=(*self.entry.orders, *orders))
 
     def _cancel_entries(self) -> None:
-        held = self._held_by_leg()
-        gone = [
-            o for o in self.entry.orders
-            if o.role is Role.ENTRY or (o.parent_id and held[o.leg] == 0)
-        ]  # fmt: skip
-        self._cancel(gone)
-        orders = tuple(replace(o, quantity=held[o.leg]) if o.parent_id else o for o in self.entry.orders)
+        held = (*self._held_by_leg(), self.entry.held)
+        self._cancel([o for o in self.entry.orders if o.role is Role.ENTRY or held[o.leg] == 0])
+        orders = tuple(replace(o, quantity=min(o.quantity, held[o.leg])) for o in self.entry.orders)
         self.entry = replace(self.entry, orders=orders)
 
     def _held_by_leg(self) -> tuple[int, int]:
