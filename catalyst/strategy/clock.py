@@ -138,7 +138,10 @@ def last_base_bar(session: Session, before: Session | None, asof_ns: int, grid: 
     """
     if grid.daily:
         return session.open_ns if asof_ns >= session.close_ns else -1 if before is None else before.open_ns
+    f = grid.timeframe_ns
+    if not grid.from_open and asof_ns >= session.pre_ns + f:
+        return session.pre_ns + (min(asof_ns, session.post_ns) - session.pre_ns) // f * f - f
     ends = [end for end in bar_ends(session, grid) if end <= asof_ns]
     if not ends and before is not None:
         ends = bar_ends(before, grid)
-    return ends[-1] - grid.timeframe_ns if ends else -1
+    return ends[-1] - f if ends else -1
