@@ -584,6 +584,27 @@ def test_a_trailing_stop_that_triggered_in_a_bar_too_thin_to_fill_still_leaves()
     assert desk.passes(flat("10:15", 112)) == [("trailing_stop", -50, 112.0, "10:15")]
 
 
+@SIDES
+def test_a_plain_entry_that_is_stopped_while_its_rest_works_is_gone(side: int) -> None:
+    desk = Mirror(side)
+    desk.start("09:25")
+    desk.passes(flat("09:25", 100, 500))
+    desk.passes(("09:30", 100.3, 100.3, 97, 97, PLENTY))
+
+    assert desk.flat
+    assert desk.works == []
+
+
+def test_a_late_bar_that_touched_the_stop_does_not_switch_the_flatten_off() -> None:
+    desk = Mirror(1)
+    desk.hold()
+    desk.bars.append(bar(("10:05", 99, 99, 97, 99, PLENTY)))
+    desk.look("10:30")
+    desk.passes(flat("14:00", 101), flat("15:50", 101))
+
+    assert desk.passes(flat("15:55", 101)) == [("flatten", -100, 101.0, "15:55")]
+
+
 # Marks and the day's loss
 
 
