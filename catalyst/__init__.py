@@ -25,7 +25,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - three names of different types
+def __getattr__(name: str) -> Any:
     """Import a name when it is first asked for, so that ``catalyst --help`` is instant."""
     if name not in _HOMES:
         raise AttributeError(f"module 'catalyst' has no attribute {name!r}")

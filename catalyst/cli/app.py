@@ -25,7 +25,9 @@ app.add_typer(data.app, name="data")
 @app.callback()
 def _root(
     *,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+    ] = False,
 ) -> None:
     if version:
         from catalyst.data.version import code_version
@@ -39,7 +41,7 @@ def main() -> None:
     try:
         app()
     except CatalystError as error:
-        print(f"catalyst: {error}", file=sys.stderr)  # noqa: T201 - the command line's voice
+        print(f"catalyst: {error}", file=sys.stderr)
         sys.exit(2 if isinstance(error, InputError) else 1)
 
 

@@ -32,19 +32,36 @@ _SHOWN_RULES = 6
 
 def command(
     *,
-    lake: Annotated[Path | None, typer.Option(help="Lake folder; default $CATALYST_LAKE, else the sample.")] = None,
-    variant: Annotated[str, typer.Option(help="Bundled variant (spec, daily, thin, ...) or a YAML file.")] = "spec",
-    timeframe: Annotated[str | None, typer.Option(help="1m, 5m, 15m, 1h or 1d; default the lake's finest.")] = None,
-    start: Annotated[str | None, typer.Option(help="First session, such as 2024-01-02; earlier history is used.")] = None,
+    lake: Annotated[
+        Path | None, typer.Option(help="Lake folder; default $CATALYST_LAKE, else the sample.")
+    ] = None,
+    variant: Annotated[
+        str, typer.Option(help="Bundled variant (spec, daily, thin, ...) or a YAML file.")
+    ] = "spec",
+    timeframe: Annotated[
+        str | None, typer.Option(help="1m, 5m, 15m, 1h or 1d; default the lake's finest.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="First session, such as 2024-01-02; earlier history is used.")
+    ] = None,
     end: Annotated[str | None, typer.Option(help="Last session, included.")] = None,
     symbols: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="One field, such as screen.price_max=1000; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", help="One field, such as screen.price_max=1000; may be repeated."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Output folder; default runs/<variant>-<hash>.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output folder.")] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="Prove ledger and vectorbt equal to the cent.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json instead of a table.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Output folder; default runs/<variant>-<hash>.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing output folder.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Prove ledger and vectorbt equal to the cent.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print summary.json instead of a table.")
+    ] = False,
 ) -> None:
     """Replay the strategy over a lake, session by session, and write its tables and summary."""
     from catalyst.data.lake import Lake
@@ -64,7 +81,11 @@ def command(
     length = length or next(iter(_finest(opened)), None)
     if length == "1d" and timeframe is None:
         params = load(variant, timeframe=length, settings=settings or [])
-    target = out or Path("runs") / f"{params.variant}-{_run_hash(opened, params, length, first, last, wanted)}"
+    target = (
+        out
+        or Path("runs")
+        / f"{params.variant}-{_run_hash(opened, params, length, first, last, wanted)}"
+    )
     check_output(target, force=force)
     result = _replay(opened, params, length, first, last, wanted)
     result.save(target, force=force)
@@ -87,7 +108,9 @@ def symbols_of(text: str | None) -> list[str] | None:
         return None
     found = [joined_symbol(part.strip()) for part in text.split(",") if part.strip()]
     if not found:
-        raise InputError(f"--symbols is {text!r}; expected symbols separated by commas, such as AAPL,BAC")
+        raise InputError(
+            f"--symbols is {text!r}; expected symbols separated by commas, such as AAPL,BAC"
+        )
     return sorted(set(found))
 
 
@@ -120,13 +143,29 @@ def _fill_sample(root: Path) -> None:
 
 
 def _replay(
-    lake: Lake, params: Params, length: str | None, first: dt.date | None, last: dt.date | None, wanted: list[str] | None
+    lake: Lake,
+    params: Params,
+    length: str | None,
+    first: dt.date | None,
+    last: dt.date | None,
+    wanted: list[str] | None,
 ) -> Result:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     from catalyst.research.replay import replay
 
-    columns = (TextColumn("replaying {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("replaying {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=_console(), transient=True) as bar:
         task = bar.add_task("...", total=None)
 
@@ -134,11 +173,18 @@ def _replay(
             bar.update(task, completed=done, total=total, description=str(day))
 
         report: Callable[[int, int, dt.date], None] = progress
-        return replay(lake, params, timeframe=length, start=first, end=last, symbols=wanted, progress=report)
+        return replay(
+            lake, params, timeframe=length, start=first, end=last, symbols=wanted, progress=report
+        )
 
 
 def _run_hash(
-    lake: Lake, params: Params, length: str | None, first: dt.date | None, last: dt.date | None, wanted: list[str] | None
+    lake: Lake,
+    params: Params,
+    length: str | None,
+    first: dt.date | None,
+    last: dt.date | None,
+    wanted: list[str] | None,
 ) -> str:
     text = "|".join(map(str, (params.hash, lake.digest(), length, first, last, wanted)))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -166,7 +212,9 @@ def _show(result: Result, target: Path) -> None:
 
     s = result.summary
     console = Console()
-    table = Table(title=f"{s['variant']} on {s['timeframe']} bars, {s['start']} to {s['end']}, {s['symbols']} symbols")
+    table = Table(
+        title=f"{s['variant']} on {s['timeframe']} bars, {s['start']} to {s['end']}, {s['symbols']} symbols"
+    )
     for name in ("", "strategy", "buy and hold", "equal weight"):
         table.add_column(name, justify="left" if not name else "right")
     benchmarks = s["benchmarks"]
@@ -191,14 +239,16 @@ def _show(result: Result, target: Path) -> None:
         console.print(f"  {rule['text']}", highlight=False)
     for warning in s["warnings"]:
         console.print(f"[yellow]warning:[/yellow] {warning}", highlight=False)
-    console.print(f"decision digest {s['decision_digest'][:16]}, written to {target}", highlight=False)
+    console.print(
+        f"decision digest {s['decision_digest'][:16]}, written to {target}", highlight=False
+    )
 
 
-def _text(form: str, value: Any) -> str:  # noqa: ANN401 - a number or None
+def _text(form: str, value: Any) -> str:
     return "-" if value is None else form.format(value)
 
 
-def _console() -> Any:  # noqa: ANN401 - rich is imported when needed
+def _console() -> Any:
     from rich.console import Console
 
     return Console(file=sys.stderr)

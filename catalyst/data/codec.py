@@ -29,7 +29,9 @@ def symbol_codes(names: Sequence[str]) -> NDArray[np.uint64]:
     return np.frombuffer(joined, ">u8").astype(np.uint64)
 
 
-def encode(decision: Decision, names: Sequence[str], codes: NDArray[np.uint64] | None = None) -> bytes:
+def encode(
+    decision: Decision, names: Sequence[str], codes: NDArray[np.uint64] | None = None
+) -> bytes:
     """Return a decision as bytes.
 
     Parameters
@@ -52,13 +54,19 @@ def encode(decision: Decision, names: Sequence[str], codes: NDArray[np.uint64] |
         codes = symbol_codes(names) if codes is None else codes
         parts.append(codes[screen.symbol].tobytes())
         parts += [getattr(screen, name).tobytes() for name in _SCREEN]
-    for kind, values in ((Pattern, decision.patterns), (Signal, decision.signals), (Order, decision.orders)):
+    for kind, values in (
+        (Pattern, decision.patterns),
+        (Signal, decision.signals),
+        (Order, decision.orders),
+    ):
         content = _CONTENT[kind]
         parts += [repr((names[value.symbol], content(value))).encode() for value in values]
     parts.append("|".join(decision.cancels).encode())
     return b"\n".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
-def digest(decision: Decision, names: Sequence[str], codes: NDArray[np.uint64] | None = None) -> str:
+def digest(
+    decision: Decision, names: Sequence[str], codes: NDArray[np.uint64] | None = None
+) -> str:
     """Return 32 hexadecimal digits over a decision's bytes; see `encode`."""
     return hashlib.blake2b(encode(decision, names, codes), digest_size=16).hexdigest()

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from catalyst.data.calendar import date_to_day, day_to_date, sessions
 from catalyst.data.bar_rows import BarRows
+from catalyst.data.calendar import date_to_day, day_to_date, sessions
 from catalyst.data.lake import Lake
 from catalyst.data.timeframes import LENGTH_NS
 from catalyst.errors import LakeError
@@ -66,7 +66,9 @@ class SessionBars:
     late: int
     assumed: int
 
-    def without_old_shares(self, symbol: int, close: float, ratio: float) -> tuple[SessionBars, int]:
+    def without_old_shares(
+        self, symbol: int, close: float, ratio: float
+    ) -> tuple[SessionBars, int]:
         """Leave out the bars of a split's ex-date that still show a price of old shares.
 
         Such bars exist: the first print before the open may repeat the last close in old shares, and an order would fill at a
@@ -87,16 +89,20 @@ class SessionBars:
         bars, count
             The other bars, and how many were left out.
         """
-        if 0.5 < ratio < 2.0 or not np.isfinite(close):  # noqa: PLR2004 - see the docstring
+        if 0.5 < ratio < 2.0 or not np.isfinite(close):
             return self, 0
         border = close / np.sqrt(ratio)
         rows, traded = (_old_shares(r, symbol, border, ratio) for r in (self.rows, self.traded))
         start = self.start.copy()
         start[symbol + 1 :] -= int(traded.sum())
         kept = replace(
-            self, rows=_rows_at(self.rows, np.flatnonzero(~rows)), known_ns=self.known_ns[~rows], start=start,
-            traded=_rows_at(self.traded, np.flatnonzero(~traded)), ends_ns=self.ends_ns[~traded],
-        )  # fmt: skip
+            self,
+            rows=_rows_at(self.rows, np.flatnonzero(~rows)),
+            known_ns=self.known_ns[~rows],
+            start=start,
+            traded=_rows_at(self.traded, np.flatnonzero(~traded)),
+            ends_ns=self.ends_ns[~traded],
+        )
         return kept, int(rows.sum())
 
 
@@ -256,9 +262,15 @@ class Feed:
         in_time = known <= ends + grace_ns
         effective = np.where(in_time, np.maximum(ends, 0), known)
         rows = Rows(
-            symbol, taken["ts_ns"], taken["open"], taken["high"], taken["low"], taken["close"], taken["volume"],
+            symbol,
+            taken["ts_ns"],
+            taken["open"],
+            taken["high"],
+            taken["low"],
+            taken["close"],
+            taken["volume"],
             taken["adjusted"] == 0,
-        )  # fmt: skip
+        )
         first_of = np.ones(len(symbol), np.bool_)
         first_of[1:] = (symbol[1:] != symbol[:-1]) | (rows.ts_ns[1:] != rows.ts_ns[:-1])
         tradable = np.flatnonzero(first_of & in_time)
@@ -266,10 +278,15 @@ class Feed:
         adjusted = np.full(m, -1, np.int8)
         adjusted[symbol] = taken["adjusted"]
         return SessionBars(
-            _rows_at(rows, order), effective[order], np.searchsorted(symbol[tradable], np.arange(m + 1)),
-            _rows_at(rows, tradable), ends[tradable], adjusted, int((~in_time & first_of).sum()),
+            _rows_at(rows, order),
+            effective[order],
+            np.searchsorted(symbol[tradable], np.arange(m + 1)),
+            _rows_at(rows, tradable),
+            ends[tradable],
+            adjusted,
+            int((~in_time & first_of).sum()),
             int(read.known_is_assumed[keep].sum()),
-        )  # fmt: skip
+        )
 
     def _placed(self, read: BarRows) -> tuple[Indices, Ints]:
         """Return the symbols' indices of the rows that count, and these rows, of one source a symbol."""
@@ -331,8 +348,9 @@ class Feed:
         first = dt.datetime.fromtimestamp(after_ns // 10**9, dt.UTC).date()
         last = dt.datetime.fromtimestamp(until_ns // 10**9, dt.UTC).date()
         frames = [
-            self.lake.read_news(first + dt.timedelta(days=k)) for k in range((last - first).days + 1)
-        ]  # fmt: skip
+            self.lake.read_news(first + dt.timedelta(days=k))
+            for k in range((last - first).days + 1)
+        ]
         frames = [f for f in frames if f.height]
         if not frames:
             return empty_news()
@@ -354,10 +372,17 @@ class Feed:
         ids = np.array([int(text, 16) for text in rows["news_id"].to_list()], np.uint64)
         known = rows["known"].to_numpy()
         return NewsBatch(
-            rows["index"].to_numpy(), ids, rows["published_at"].cast(pl.Int64).to_numpy(), known, known.copy(),
-            rows["tier"].cast(pl.Int8).to_numpy(), rows["mask"].cast(pl.Int32).to_numpy(), rows["state"].to_numpy(),
-            rows["sentiment"].cast(pl.Float64).to_numpy(), rows["cluster_rank"].cast(pl.Int32).to_numpy(),
-        )  # fmt: skip
+            rows["index"].to_numpy(),
+            ids,
+            rows["published_at"].cast(pl.Int64).to_numpy(),
+            known,
+            known.copy(),
+            rows["tier"].cast(pl.Int8).to_numpy(),
+            rows["mask"].cast(pl.Int32).to_numpy(),
+            rows["state"].to_numpy(),
+            rows["sentiment"].cast(pl.Float64).to_numpy(),
+            rows["cluster_rank"].cast(pl.Int32).to_numpy(),
+        )
 
     def members(self, session: Session, *, known_by_ns: int) -> Flags:
         """Tell which symbols are in the universe of a session, as known by an instant; all, where the lake has no universe."""

@@ -34,7 +34,9 @@ class Curve:
         values = np.array(self.values)
         returns = values[1:] / values[:-1] - 1.0
         spread = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
-        sharpe = float(returns.mean()) / spread * math.sqrt(SESSIONS_A_YEAR) if spread > 0.0 else None
+        sharpe = (
+            float(returns.mean()) / spread * math.sqrt(SESSIONS_A_YEAR) if spread > 0.0 else None
+        )
         peak = np.maximum.accumulate(values)
         return {
             "net_return": float(values[-1] / values[0] - 1.0),
@@ -62,17 +64,24 @@ class Benchmarks:
             self._stakes = np.where(bought, 1.0 / max(int(bought.sum()), 1), 0.0)
             return
         known = np.isfinite(returns)
-        self._stakes = np.where(known, self._stakes * (1.0 + np.where(known, returns, 0.0)), self._stakes)
+        self._stakes = np.where(
+            known, self._stakes * (1.0 + np.where(known, returns, 0.0)), self._stakes
+        )
         total = float(self._stakes.sum())
         self.buy_and_hold.values.append(total if total > 0 else 1.0)
         self.equal_weight.grow(float(returns[known].mean()) if known.any() else 0.0)
 
     def metrics(self) -> dict[str, dict[str, float | None]]:
         """Return the metrics of both."""
-        return {"buy_and_hold": self.buy_and_hold.metrics(), "equal_weight": self.equal_weight.metrics()}
+        return {
+            "buy_and_hold": self.buy_and_hold.metrics(),
+            "equal_weight": self.equal_weight.metrics(),
+        }
 
 
-def trade_metrics(closed: list[ClosedTrade], traded_micro: int, mean_equity: float) -> dict[str, float | None]:
+def trade_metrics(
+    closed: list[ClosedTrade], traded_micro: int, mean_equity: float
+) -> dict[str, float | None]:
     """Return hit_rate, expectancy (USD a trade) and turnover (value traded over mean equity)."""
     wins = sum(t.pnl_micro > 0 for t in closed)
     return {
@@ -82,7 +91,9 @@ def trade_metrics(closed: list[ClosedTrade], traded_micro: int, mean_equity: flo
     }
 
 
-def binding_rules(drops: Counter[tuple[int, str]], asked: Counter[int], signals: Counter[str], n_trades: int) -> list[dict[str, Any]]:
+def binding_rules(
+    drops: Counter[tuple[int, str]], asked: Counter[int], signals: Counter[str], n_trades: int
+) -> list[dict[str, Any]]:
     """List what dropped, held or refused, most often first; each with a sentence."""
     total = sum(signals.values())
     out = []
@@ -90,12 +101,25 @@ def binding_rules(drops: Counter[tuple[int, str]], asked: Counter[int], signals:
         of = asked[stage] if stage else total
         what = f"candidates of stage {stage}" if stage else "signals"
         lead = "no trades: " if not n_trades else ""
-        out.append({"stage": stage, "rule": rule, "count": count, "of": of, "text": f"{lead}{count:,} of {of:,} {what} failed {rule}"})
+        out.append(
+            {
+                "stage": stage,
+                "rule": rule,
+                "count": count,
+                "of": of,
+                "text": f"{lead}{count:,} of {of:,} {what} failed {rule}",
+            }
+        )
     return out
 
 
 def warnings(
-    closed: list[ClosedTrade], n_sessions: int, shares: dict[str, float], *, bars: tuple[int, int], open_positions: dict[str, int]
+    closed: list[ClosedTrade],
+    n_sessions: int,
+    shares: dict[str, float],
+    *,
+    bars: tuple[int, int],
+    open_positions: dict[str, int],
 ) -> list[str]:
     """List what a reader should know before believing the result.
 
@@ -126,17 +150,25 @@ def warnings(
         if abs(gain) > _ONE_SYMBOL_SHARE * total:
             out.append(f"{symbol} carries {abs(gain) / total:.0%} of all gains and losses")
     if shares["adjusted"]:
-        out.append(f"{shares['adjusted']:.0%} of bars are adjusted by their vendor: they know later splits or dividends")
+        out.append(
+            f"{shares['adjusted']:.0%} of bars are adjusted by their vendor: they know later splits or dividends"
+        )
     if shares["assumed_news"]:
-        out.append(f"{shares['assumed_news']:.0%} of news times are assumed: publication plus a delay, not collection")
+        out.append(
+            f"{shares['assumed_news']:.0%} of news times are assumed: publication plus a delay, not collection"
+        )
     if shares["assumed_bars"]:
         out.append(f"{shares['assumed_bars']:.0%} of bar times are assumed: known at the bar's end")
     late_bars, old_share_bars = bars
     if old_share_bars:
-        out.append(f"{old_share_bars:,} bars showed a price of old shares on the ex-date of a split and were left out")
+        out.append(
+            f"{old_share_bars:,} bars showed a price of old shares on the ex-date of a split and were left out"
+        )
     if late_bars:
         out.append(f"{late_bars:,} bars were known too late to fill anything")
     if open_positions:
-        held = ", ".join(f"{quantity:+,} {symbol}" for symbol, quantity in sorted(open_positions.items()))
+        held = ", ".join(
+            f"{quantity:+,} {symbol}" for symbol, quantity in sorted(open_positions.items())
+        )
         out.append(f"still held at the end, marked at the last close: {held}")
     return out

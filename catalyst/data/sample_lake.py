@@ -11,7 +11,15 @@ from pathlib import Path
 import polars as pl
 
 from catalyst.data.lake import Lake
-from catalyst.data.sample import FIRST_SESSION, NULL_DIGEST, SAMPLE_DIGEST, SEED, Sample, digest, simulate
+from catalyst.data.sample import (
+    FIRST_SESSION,
+    NULL_DIGEST,
+    SAMPLE_DIGEST,
+    SEED,
+    Sample,
+    digest,
+    simulate,
+)
 from catalyst.errors import InvariantError, OutputError
 
 _NOTE = "SYNTHETIC.json"
@@ -20,10 +28,15 @@ _NOTE = "SYNTHETIC.json"
 def is_complete(root: Path) -> bool:
     """Tell whether a folder holds a finished sample of this version."""
     note = root / _NOTE
-    return note.exists() and json.loads(note.read_text(encoding="utf-8"))["digest"] in (SAMPLE_DIGEST, NULL_DIGEST)
+    return note.exists() and json.loads(note.read_text(encoding="utf-8"))["digest"] in (
+        SAMPLE_DIGEST,
+        NULL_DIGEST,
+    )
 
 
-def fill_sample(root: Path, *, null: bool = False, tell: Callable[[str], None] = lambda _: None) -> None:
+def fill_sample(
+    root: Path, *, null: bool = False, tell: Callable[[str], None] = lambda _: None
+) -> None:
     """Simulate the default sample and write it as a lake.
 
     Parameters
@@ -43,12 +56,16 @@ def fill_sample(root: Path, *, null: bool = False, tell: Callable[[str], None] =
         If the simulation differs from the pinned one.
     """
     if root.exists() and any(root.iterdir()) and not (root / _NOTE).exists():
-        raise OutputError(f"{root} holds a lake that is no sample; choose another folder for the sample with --lake")
+        raise OutputError(
+            f"{root} holds a lake that is no sample; choose another folder for the sample with --lake"
+        )
     tell("simulating a market with news")
     sample = simulate(edge=not null)
     expected = NULL_DIGEST if null else SAMPLE_DIGEST
     if (found := digest(sample)) != expected:
-        raise InvariantError(f"the sample's digest is {found}, expected {expected}: this machine simulates something else")
+        raise InvariantError(
+            f"the sample's digest is {found}, expected {expected}: this machine simulates something else"
+        )
     root.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     staging.chmod(0o755)
@@ -71,7 +88,11 @@ def fill_sample(root: Path, *, null: bool = False, tell: Callable[[str], None] =
 
 
 def write_sample(
-    sample: Sample, root: Path, *, bar_minutes: int = 5, tell: Callable[[str], None] = lambda _: None
+    sample: Sample,
+    root: Path,
+    *,
+    bar_minutes: int = 5,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Lake:
     """Write any simulated market as a lake, with the truth beside it in ``truth.parquet``."""
     lake = Lake(root, create=True)

@@ -19,10 +19,16 @@ __all__ = ["Params", "load", "names"]
 
 def names() -> list[str]:
     """Return the names of the bundled variants."""
-    return sorted(item.name.removesuffix(".yaml") for item in _folder().iterdir() if item.name.endswith(".yaml"))
+    return sorted(
+        item.name.removesuffix(".yaml")
+        for item in _folder().iterdir()
+        if item.name.endswith(".yaml")
+    )
 
 
-def load(source: str | Path, *, timeframe: str | None = None, settings: Sequence[str] = ()) -> Params:
+def load(
+    source: str | Path, *, timeframe: str | None = None, settings: Sequence[str] = ()
+) -> Params:
     """Read a variant.
 
     Parameters
@@ -56,7 +62,9 @@ def load(source: str | Path, *, timeframe: str | None = None, settings: Sequence
 
 def _layers(source: str, seen: tuple[str, ...]) -> list[Mapping[str, Any]]:
     if source in seen:
-        raise ParamsError(f"variant {source} is laid over itself ({' over '.join((*seen, source))}); remove one 'over'")
+        raise ParamsError(
+            f"variant {source} is laid over itself ({' over '.join((*seen, source))}); remove one 'over'"
+        )
     tree = dict(_read(source))
     below = str(tree.pop("over", "spec"))
     tree.setdefault("variant", Path(source).stem)
@@ -69,29 +77,39 @@ def _read(source: str) -> Mapping[str, Any]:
     else:
         path = Path(source)
         if not path.is_file():
-            raise ParamsError(f"there is no variant {source!r}; expected one of {', '.join(names())}, or a YAML file")
+            raise ParamsError(
+                f"there is no variant {source!r}; expected one of {', '.join(names())}, or a YAML file"
+            )
         text = path.read_text(encoding="utf-8")
     try:
         tree = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
-        raise ParamsError(f"variant {source} is not YAML{where}; expected lines such as 'screen: {{price_max: 1000}}'") from None
+        raise ParamsError(
+            f"variant {source} is not YAML{where}; expected lines such as 'screen: {{price_max: 1000}}'"
+        ) from None
     if tree is None:
         return {}
     if not isinstance(tree, Mapping):
-        raise ParamsError(f"variant {source} holds {type(tree).__name__}; expected names with values, such as 'risk: {{...}}'")
+        raise ParamsError(
+            f"variant {source} holds {type(tree).__name__}; expected names with values, such as 'risk: {{...}}'"
+        )
     return tree
 
 
 def _setting(text: str) -> dict[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise ParamsError(f"setting {text!r} has no value; expected section.field=value, such as screen.price_max=1000")
+        raise ParamsError(
+            f"setting {text!r} has no value; expected section.field=value, such as screen.price_max=1000"
+        )
     try:
         parsed = yaml.safe_load(value)
     except yaml.YAMLError:
-        raise ParamsError(f"setting {text!r} has a value that is not YAML; expected a number, true, false or a list") from None
+        raise ParamsError(
+            f"setting {text!r} has a value that is not YAML; expected a number, true, false or a list"
+        ) from None
     section, dot, leaf = name.strip().partition(".")
     return _resolved({section: {leaf: parsed}} if dot else {section: parsed}, text)
 
@@ -117,7 +135,9 @@ def _component(name: str, source: str) -> str | Component:
     try:
         function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise ParamsError(f"component {name} of {source} can't be imported ({error}); expected module:function on the path") from None
+        raise ParamsError(
+            f"component {name} of {source} can't be imported ({error}); expected module:function on the path"
+        ) from None
     return Component(name, code_hash(function), function)
 
 

@@ -94,7 +94,9 @@ def replay(
                 progress(k + 1, len(sessions), day_to_date(session.day))
         open_positions = recorder.finish()
     summary = _summary(feed, params, sessions, market, recorder, curve, benchmarks, open_positions)
-    Path(folder.name, "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    Path(folder.name, "summary.json").write_text(
+        json.dumps(summary, indent=2) + "\n", encoding="utf-8"
+    )
     return Result(params, folder)
 
 
@@ -124,9 +126,15 @@ def _drive(
 
 
 def _summary(
-    feed: Feed, params: Params, sessions: list[Session], market: Market, recorder: Recorder, curve: Curve,
-    benchmarks: Benchmarks, open_positions: dict[str, int],
-) -> dict[str, Any]:  # fmt: skip
+    feed: Feed,
+    params: Params,
+    sessions: list[Session],
+    market: Market,
+    recorder: Recorder,
+    curve: Curve,
+    benchmarks: Benchmarks,
+    open_positions: dict[str, int],
+) -> dict[str, Any]:
     metrics = curve.metrics()
     bars = max(market.bars, 1)
     shares = {
@@ -148,12 +156,20 @@ def _summary(
         "net_return": metrics["net_return"],
         "sharpe": metrics["sharpe"],
         "max_drawdown": metrics["max_drawdown"],
-        **trade_metrics(recorder.closed, recorder.traded_micro, sum(curve.values) / len(curve.values)),
+        **trade_metrics(
+            recorder.closed, recorder.traded_micro, sum(curve.values) / len(curve.values)
+        ),
         "signals": dict(sorted(recorder.signals.items())),
         "benchmarks": benchmarks.metrics(),
-        "binding_rules": binding_rules(recorder.drops, recorder.asked, recorder.signals, recorder.entries),
+        "binding_rules": binding_rules(
+            recorder.drops, recorder.asked, recorder.signals, recorder.entries
+        ),
         "warnings": warnings(
-            recorder.closed, len(sessions), shares, bars=(market.late_bars, market.old_share_bars), open_positions=open_positions
+            recorder.closed,
+            len(sessions),
+            shares,
+            bars=(market.late_bars, market.old_share_bars),
+            open_positions=open_positions,
         ),
         "open_positions": open_positions,
         "decision_digest": recorder.decision_digest,

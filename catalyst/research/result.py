@@ -19,6 +19,7 @@ from catalyst.strategy.params import Params
 if TYPE_CHECKING:
     from catalyst.research.portfolio import Verification
 
+
 class Result:
     """Give access to the tables of a run.
 
@@ -48,11 +49,13 @@ class Result:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """Return the content of ``summary.json``."""
-        content: dict[str, Any] = json.loads((self.folder / "summary.json").read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(
+            (self.folder / "summary.json").read_text(encoding="utf-8")
+        )
         return content
 
     @cached_property
-    def portfolio(self) -> Any:  # noqa: ANN401 - a vectorbt.Portfolio; vectorbt is imported when this is asked for
+    def portfolio(self) -> Any:
         """Return a vectorbt Portfolio of the same fills: one row per fill or mark, split-adjusted, dividends as cash.
 
         Raises
@@ -97,7 +100,7 @@ class Result:
         check_output(target, force=force)
         target.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        os.chmod(staging, 0o755)  # noqa: PTH101, S103 - a run is as readable as its parent
+        os.chmod(staging, 0o755)
         for path in sorted(self.folder.iterdir()):
             shutil.copyfile(path, staging / path.name)
         if target.exists():
@@ -135,4 +138,6 @@ def check_output(target: Path, *, force: bool) -> None:
     if not target.is_dir() or (any(target.iterdir()) and not (target / "summary.json").exists()):
         raise OutputError(f"{target} exists and is not a run's folder; choose another with --out")
     if not force:
-        raise OutputError(f"{target} exists already; pass --force to replace it, or choose another folder with --out")
+        raise OutputError(
+            f"{target} exists already; pass --force to replace it, or choose another folder with --out"
+        )

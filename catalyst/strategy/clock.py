@@ -76,7 +76,10 @@ def bar_ends(session: Session, grid: Grid) -> list[int]:
 def chooses_active(session: Session, asof_ns: int, params: Params, first_scan_ns: int) -> bool:
     """Tell whether the symbols of the first stage are chosen anew: on half hours and at the day's first scan."""
     midnight = session.pre_ns - 4 * HOUR_NS
-    return asof_ns == first_scan_ns or (asof_ns - midnight) % (params.screen.active_minutes * MINUTE_NS) == 0
+    return (
+        asof_ns == first_scan_ns
+        or (asof_ns - midnight) % (params.screen.active_minutes * MINUTE_NS) == 0
+    )
 
 
 def flatten_instant(session: Session, grid: Grid, params: Params) -> int | None:
@@ -109,10 +112,14 @@ def slot_nb(pre_ns, open_ns, close_ns, post_ns, ts_ns, length_ns):
 
 def slot_of(session: Session, ts_ns: int, length_ns: int) -> tuple[int, int]:
     """Return start and end (ns) of the larger bar that an instant of a session lies in."""
-    return slot_nb(session.pre_ns, session.open_ns, session.close_ns, session.post_ns, ts_ns, length_ns)  # type: ignore[no-any-return]
+    return slot_nb(
+        session.pre_ns, session.open_ns, session.close_ns, session.post_ns, ts_ns, length_ns
+    )  # type: ignore[no-any-return]
 
 
-def last_complete_slot(session: Session, before: Session | None, asof_ns: int, length_ns: int) -> int:
+def last_complete_slot(
+    session: Session, before: Session | None, asof_ns: int, length_ns: int
+) -> int:
     """Return the start of the last larger bar that has ended at an instant; -1 if there is none.
 
     Parameters
@@ -120,8 +127,7 @@ def last_complete_slot(session: Session, before: Session | None, asof_ns: int, l
     session, before
         The session of the instant, and the one before it.
     """
-    if asof_ns > session.post_ns:
-        asof_ns = session.post_ns
+    asof_ns = min(asof_ns, session.post_ns)
     if asof_ns > session.pre_ns:
         start, end = slot_of(session, asof_ns - 1, length_ns)
         if end <= asof_ns:
@@ -137,7 +143,13 @@ def last_base_bar(session: Session, before: Session | None, asof_ns: int, grid: 
     Base bars are never cut, so on an hourly grid they are not the slots of `last_complete_slot`.
     """
     if grid.daily:
-        return session.open_ns if asof_ns >= session.close_ns else -1 if before is None else before.open_ns
+        return (
+            session.open_ns
+            if asof_ns >= session.close_ns
+            else -1
+            if before is None
+            else before.open_ns
+        )
     f = grid.timeframe_ns
     if not grid.from_open and asof_ns >= session.pre_ns + f:
         return session.pre_ns + (min(asof_ns, session.post_ns) - session.pre_ns) // f * f - f

@@ -40,9 +40,20 @@ BUILT_IN: dict[str, tuple[str, ...]] = {
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 PATTERN_NAMES = (
-    "CDLDOJI", "CDLHAMMER", "CDLHANGINGMAN", "CDLINVERTEDHAMMER", "CDLSHOOTINGSTAR", "CDLENGULFING", "CDLHARAMI", "CDLPIERCING",
-    "CDLDARKCLOUDCOVER", "CDLMORNINGSTAR", "CDLEVENINGSTAR", "CDL3WHITESOLDIERS", "CDL3BLACKCROWS",
-)  # fmt: skip
+    "CDLDOJI",
+    "CDLHAMMER",
+    "CDLHANGINGMAN",
+    "CDLINVERTEDHAMMER",
+    "CDLSHOOTINGSTAR",
+    "CDLENGULFING",
+    "CDLHARAMI",
+    "CDLPIERCING",
+    "CDLDARKCLOUDCOVER",
+    "CDLMORNINGSTAR",
+    "CDLEVENINGSTAR",
+    "CDL3WHITESOLDIERS",
+    "CDL3BLACKCROWS",
+)
 """The candlesticks that a variant may name one by one; `candles.PATTERNS` are the same, and a test says so."""
 
 
@@ -65,7 +76,7 @@ class Component:
     function: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
 
 
-def as_component(kind: str, value: Any) -> Component:  # noqa: ANN401 - a name or a function
+def as_component(kind: str, value: Any) -> Component:
     """Make a component of a built-in's name or of a function.
 
     Raises
@@ -78,10 +89,18 @@ def as_component(kind: str, value: Any) -> Component:  # noqa: ANN401 - a name o
     if callable(value):
         name = f"{getattr(value, '__module__', '?')}:{getattr(value, '__qualname__', repr(value))}"
         return Component(name, code_hash(value), value)
-    if isinstance(value, str) and value in (*BUILT_IN[kind], *(PATTERN_NAMES if kind == "patterns" else ())):
+    if isinstance(value, str) and value in (
+        *BUILT_IN[kind],
+        *(PATTERN_NAMES if kind == "patterns" else ()),
+    ):
         return Component(value)
-    known = ", ".join((*BUILT_IN[kind], *(PATTERN_NAMES if kind == "patterns" else ()))) or "none built in"
-    raise ParamsError(f"{kind} is {value!r}; expected one of: {known}, or module:function, or a function")
+    known = (
+        ", ".join((*BUILT_IN[kind], *(PATTERN_NAMES if kind == "patterns" else ())))
+        or "none built in"
+    )
+    raise ParamsError(
+        f"{kind} is {value!r}; expected one of: {known}, or module:function, or a function"
+    )
 
 
 def code_hash(function: Callable[..., Any]) -> str:
@@ -102,11 +121,13 @@ def code_hash(function: Callable[..., Any]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _feed_function(digest: Any, function: Callable[..., Any], seen: tuple[object, ...]) -> None:  # noqa: ANN401
+def _feed_function(digest: Any, function: Callable[..., Any], seen: tuple[object, ...]) -> None:
     plain = getattr(function, "py_func", function)
     code = getattr(plain, "__code__", None)
     if code is None:
-        raise ParamsError(f"component {function!r} has no Python code; expected a plain or njit function")
+        raise ParamsError(
+            f"component {function!r} has no Python code; expected a plain or njit function"
+        )
     if code in seen:
         return
     seen = (*seen, code)
@@ -118,12 +139,12 @@ def _feed_function(digest: Any, function: Callable[..., Any], seen: tuple[object
         _feed_value(digest, value, seen)
 
 
-def _names(code: Any) -> list[str]:  # noqa: ANN401 - code objects have no public type
+def _names(code: Any) -> list[str]:
     inner = [name for c in code.co_consts if hasattr(c, "co_code") for name in _names(c)]
     return sorted({*code.co_names, *inner})
 
 
-def _feed_code(digest: Any, code: Any) -> None:  # noqa: ANN401 - hashlib and code objects have no public type
+def _feed_code(digest: Any, code: Any) -> None:
     digest.update(code.co_code)
     digest.update(repr((code.co_names, code.co_varnames)).encode())
     for constant in code.co_consts:
@@ -133,7 +154,7 @@ def _feed_code(digest: Any, code: Any) -> None:  # noqa: ANN401 - hashlib and co
             _feed_value(digest, constant, ())
 
 
-def _feed_value(digest: Any, value: Any, seen: tuple[object, ...]) -> None:  # noqa: ANN401 - any captured value
+def _feed_value(digest: Any, value: Any, seen: tuple[object, ...]) -> None:
     if isinstance(value, (frozenset, set)):
         digest.update(repr(sorted(map(repr, value))).encode())
     elif isinstance(value, (tuple, list)):
@@ -146,4 +167,6 @@ def _feed_value(digest: Any, value: Any, seen: tuple[object, ...]) -> None:  # n
     elif not _ADDRESS.search(text := repr(value)):
         digest.update(text.encode())
     elif not hasattr(value, "__spec__") and not isinstance(value, type):
-        raise ParamsError(f"a component uses {text}, which has no lasting content; expected numbers, text, arrays or functions")
+        raise ParamsError(
+            f"a component uses {text}, which has no lasting content; expected numbers, text, arrays or functions"
+        )

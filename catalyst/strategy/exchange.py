@@ -12,10 +12,10 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from catalyst.strategy.decisions import Fill, Order
 from catalyst.strategy.money import MICRO, fill_price
 from catalyst.strategy.params import ExecutionParams
 from catalyst.strategy.reasons import Kind, Role, Side
-from catalyst.strategy.decisions import Fill, Order
 
 
 class Bar(NamedTuple):
@@ -68,7 +68,9 @@ class Book:
             working[order.symbol] = (*working.get(order.symbol, ()), row)
         return Book(working)
 
-    def match(self, symbol: int, bar: Bar, params: ExecutionParams) -> tuple[Book, tuple[Fill, ...]]:
+    def match(
+        self, symbol: int, bar: Bar, params: ExecutionParams
+    ) -> tuple[Book, tuple[Fill, ...]]:
         """Return the book and the fills after one bar of one symbol.
 
         Parameters
@@ -105,10 +107,14 @@ class _Bar:
         self.fills: list[Fill] = []
 
     def slipped(self, price: float, quantity: int, side: Side) -> float:
-        cost_bps = self.params.slippage_bps + self.params.impact_bps * math.sqrt(quantity / self.bar.volume)
+        cost_bps = self.params.slippage_bps + self.params.impact_bps * math.sqrt(
+            quantity / self.bar.volume
+        )
         return price * (1.0 + side * cost_bps / 10_000.0)
 
-    def fill(self, i: int, price: float, *, slip: bool, at_open: bool, cap: float = math.nan) -> int:
+    def fill(
+        self, i: int, price: float, *, slip: bool, at_open: bool, cap: float = math.nan
+    ) -> int:
         row = self.rows[i]
         quantity = min(row.left, self.budget)
         if quantity <= 0:
@@ -126,7 +132,11 @@ class _Bar:
         text = f"{row.order.order_id}|{self.bar.ts_ns}|{number}"
         fill_id = hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
         fee = _fee_micro(price, quantity, side, self.params)
-        self.fills.append(Fill(fill_id, row.order.order_id, row.order.symbol, side, quantity, price, fee, filled_ns))
+        self.fills.append(
+            Fill(
+                fill_id, row.order.order_id, row.order.symbol, side, quantity, price, fee, filled_ns
+            )
+        )
         return quantity
 
     def exits(self, which: list[int], *, targets: bool) -> None:
@@ -153,7 +163,10 @@ class _Bar:
 
     def _sibling_triggered(self, i: int) -> bool:
         order = self.rows[i].order
-        return any(w.triggered and w.order.entry_id == order.entry_id and w.order.leg == order.leg for w in self.rows)
+        return any(
+            w.triggered and w.order.entry_id == order.entry_id and w.order.leg == order.leg
+            for w in self.rows
+        )
 
     def enter(self, which: list[int]) -> None:
         """Fill the entries, both halves before anything they wake: then the stops, then the targets."""
@@ -163,7 +176,11 @@ class _Bar:
         stopped = {w.order.entry_id for w in self.rows if w.triggered}
         for i in which:
             order = self.rows[i].order
-            if order.entry_id in stopped or not (bar.regular or order.extended) or not _through(order, bar):
+            if (
+                order.entry_id in stopped
+                or not (bar.regular or order.extended)
+                or not _through(order, bar)
+            ):
                 continue
             at_open = (order.limit - bar.open) * order.side > 0
             price = bar.open if at_open else order.limit
@@ -178,7 +195,9 @@ class _Bar:
         self.exits(woken, targets=all_at_open)
 
 
-def _match(rows: list[Working], bar: Bar, params: ExecutionParams) -> tuple[tuple[Working, ...], tuple[Fill, ...]]:
+def _match(
+    rows: list[Working], bar: Bar, params: ExecutionParams
+) -> tuple[tuple[Working, ...], tuple[Fill, ...]]:
     at = _Bar(rows, bar, params)
     if bar.volume > 0:
         ready = [i for i, w in enumerate(rows) if w.live and w.order.submitted_ns <= bar.ts_ns]
@@ -190,12 +209,15 @@ def _match(rows: list[Working], bar: Bar, params: ExecutionParams) -> tuple[tupl
 
 
 def _settled(at: _Bar) -> tuple[Working, ...]:
-    done = {w.order.order_id for w in at.rows if w.live and w.left == 0 and w.order.role is Role.ENTRY}
+    done = {
+        w.order.order_id for w in at.rows if w.live and w.left == 0 and w.order.role is Role.ENTRY
+    }
     kept = []
     for w in at.rows:
         if w.live and w.left == 0:
             parent_works = w.order.parent_id and any(
-                p.order.order_id == w.order.parent_id and p.order.order_id not in done for p in at.rows
+                p.order.order_id == w.order.parent_id and p.order.order_id not in done
+                for p in at.rows
             )
             if not parent_works:
                 continue
@@ -218,11 +240,17 @@ def _reconciled(kept: list[Working], fills: list[Fill], rows: list[Working]) -> 
             out.append(w)
             continue
         siblings = [
-            o for o in orders.values()
-            if o.entry_id == order.entry_id and o.leg == order.leg and o.role is not Role.ENTRY and o.order_id != order.order_id
-        ]  # fmt: skip
+            o
+            for o in orders.values()
+            if o.entry_id == order.entry_id
+            and o.leg == order.leg
+            and o.role is not Role.ENTRY
+            and o.order_id != order.order_id
+        ]
         left = w.left - sum(by_order.get(o.order_id, 0) for o in siblings)
-        stopped = any(r.triggered and r.order.order_id in {o.order_id for o in siblings} for r in rows)
+        stopped = any(
+            r.triggered and r.order.order_id in {o.order_id for o in siblings} for r in rows
+        )
         parent_alive = any(r.order.order_id == order.parent_id for r in kept)
         if (left <= 0 or stopped) and not parent_alive:
             continue

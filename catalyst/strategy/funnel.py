@@ -69,11 +69,27 @@ def narrow(survey: Survey, active: Indices, params: Params, *, choose: bool) -> 
         active = np.sort(chosen[0][chosen[1] == 0])
     p = params.screen
     ranked, validated = stages_nb(
-        active, score, survey.price, survey.mean_volume, survey.rvol, survey.rvol_sessions, survey.n_bars,
-        p.catalyst_required, p.catalyst_min, p.catalyst_count, p.price_min, p.price_max, p.volume_min, p.rvol_history,
-        p.rvol_sessions_min, p.rvol_min, params.technical.bars_min,
-    )  # fmt: skip
-    return Narrowed(score, direction, chosen, active, ranked, validated, validated[0][validated[1] == 0])
+        active,
+        score,
+        survey.price,
+        survey.mean_volume,
+        survey.rvol,
+        survey.rvol_sessions,
+        survey.n_bars,
+        p.catalyst_required,
+        p.catalyst_min,
+        p.catalyst_count,
+        p.price_min,
+        p.price_max,
+        p.volume_min,
+        p.rvol_history,
+        p.rvol_sessions_min,
+        p.rvol_min,
+        params.technical.bars_min,
+    )
+    return Narrowed(
+        score, direction, chosen, active, ranked, validated, validated[0][validated[1] == 0]
+    )
 
 
 def _choose(survey: Survey, params: Params) -> tuple[Indices, Bytes, Floats, Floats]:
@@ -89,7 +105,11 @@ def _choose(survey: Survey, params: Params) -> tuple[Indices, Bytes, Floats, Flo
     member = survey.member[symbols]
     history = survey.n_sessions[symbols]
     short = history < p.sessions_min
-    reason[short], value[short], threshold[short] = _R[Reason.NO_HISTORY], history[short], p.sessions_min
+    reason[short], value[short], threshold[short] = (
+        _R[Reason.NO_HISTORY],
+        history[short],
+        p.sessions_min,
+    )
     reason[~member], value[~member], threshold[~member] = _R[Reason.NOT_IN_UNIVERSE], 0.0, 1.0
     _cut(symbols, reason, value, threshold, p.active_count)
     return symbols, reason, value, threshold
@@ -122,16 +142,35 @@ def cut_nb(symbols, reason, value, threshold, count):
 
 _RANK, _CATALYST_MIN = _R[Reason.RANK], _R[Reason.CATALYST_MIN]
 _CODES = (
-    _R[Reason.PRICE_MIN], _R[Reason.PRICE_MAX], _R[Reason.VOLUME_MIN], _R[Reason.RVOL_HISTORY], _R[Reason.RVOL_MIN],
+    _R[Reason.PRICE_MIN],
+    _R[Reason.PRICE_MAX],
+    _R[Reason.VOLUME_MIN],
+    _R[Reason.RVOL_HISTORY],
+    _R[Reason.RVOL_MIN],
     _R[Reason.BARS_MIN],
-)  # fmt: skip
+)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def stages_nb(
-    active, score, price, volume, rvol, rvol_sessions, n_bars,
-    required, catalyst_min, catalyst_count, price_min, price_max, volume_min, rvol_history, rvol_sessions_min, rvol_min, bars_min,
-):  # fmt: skip
+    active,
+    score,
+    price,
+    volume,
+    rvol,
+    rvol_sessions,
+    n_bars,
+    required,
+    catalyst_min,
+    catalyst_count,
+    price_min,
+    price_max,
+    volume_min,
+    rvol_history,
+    rvol_sessions_min,
+    rvol_min,
+    bars_min,
+):
     """Rank the first stage by catalyst, and validate those that pass.
 
     Parameters
@@ -226,12 +265,22 @@ def finish(view: MarketView, narrowed: Narrowed, params: Params) -> tuple[Screen
     band = params.catalyst.neutral_band
     leaning = np.where(narrowed.direction[passed] < -band, 100.0 - technical, technical)
     p = params.screen
-    combined = p.combined_catalyst * narrowed.score[passed] + p.combined_technical * leaning + p.combined_volume * volume
+    combined = (
+        p.combined_catalyst * narrowed.score[passed]
+        + p.combined_technical * leaning
+        + p.combined_volume * volume
+    )
     at = np.flatnonzero(reason == 0)
     for component in params.entry_filters:
         if component.function is not None:
-            refused = ~np.asarray(component.function(view, rows, params), dtype=np.bool_) & (reason[at] == 0)
-            reason[at[refused]], value[at[refused]], threshold[at[refused]] = _R[Reason.ENTRY_FILTER], 0.0, 1.0
+            refused = ~np.asarray(component.function(view, rows, params), dtype=np.bool_) & (
+                reason[at] == 0
+            )
+            reason[at[refused]], value[at[refused]], threshold[at[refused]] = (
+                _R[Reason.ENTRY_FILTER],
+                0.0,
+                1.0,
+            )
     open_ = reason[at] == 0
     value[at[open_]] = combined[open_]
     _cut(symbols, reason, value, threshold, p.final_count)
@@ -242,17 +291,31 @@ def finish(view: MarketView, narrowed: Narrowed, params: Params) -> tuple[Screen
 
 
 def _taken(panel: BarPanel, rows: Indices) -> BarPanel:
-    return BarPanel(*(getattr(panel, name)[rows] for name in ("ts_ns", "open", "high", "low", "close", "volume", "count")))
+    return BarPanel(
+        *(
+            getattr(panel, name)[rows]
+            for name in ("ts_ns", "open", "high", "low", "close", "volume", "count")
+        )
+    )
 
 
-def _screen(narrowed: Narrowed, last: tuple[Indices, Bytes, Floats, Floats], survey: Survey) -> Screen:
+def _screen(
+    narrowed: Narrowed, last: tuple[Indices, Bytes, Floats, Floats], survey: Survey
+) -> Screen:
     chosen = narrowed.chosen or _NOBODY
     return Screen(
         *screen_nb(
-            chosen, narrowed.ranked, last, narrowed.score, narrowed.direction, survey.price, survey.mean_volume,
-            survey.previous_close, survey.rvol,
+            chosen,
+            narrowed.ranked,
+            last,
+            narrowed.score,
+            narrowed.direction,
+            survey.price,
+            survey.mean_volume,
+            survey.previous_close,
+            survey.rvol,
         )
-    )  # fmt: skip
+    )
 
 
 _NOBODY = (np.empty(0, np.int32), np.empty(0, np.int8), np.empty(0), np.empty(0))
@@ -280,10 +343,27 @@ def screen_nb(first, second, last, score, direction, price, volume, previous_clo
             i = rows[0][a]
             symbol[r], stage[r], reason[r] = i, size, rows[1][a]
             value[r], threshold[r] = rows[2][a], rows[3][a]
-            scores[r], directions[r], prices[r], volumes[r] = score[i], direction[i], price[i], volume[i]
+            scores[r], directions[r], prices[r], volumes[r] = (
+                score[i],
+                direction[i],
+                price[i],
+                volume[i],
+            )
             changes[r], rvols[r] = price[i] / previous_close[i] - 1.0, rvol[i]
             r += 1
-    return symbol, stage, reason, value, threshold, scores, directions, prices, volumes, changes, rvols
+    return (
+        symbol,
+        stage,
+        reason,
+        value,
+        threshold,
+        scores,
+        directions,
+        prices,
+        volumes,
+        changes,
+        rvols,
+    )
 
 
 def technical_scores(bars: BarPanel, params: Params) -> Floats:
@@ -302,9 +382,25 @@ def technical_scores(bars: BarPanel, params: Params) -> Floats:
     """
     p = params.technical
     return technical_scores_nb(
-        bars.close, bars.count, p.window, p.bars_min, p.base_score, p.rsi_bars, p.rsi_low, p.rsi_high, p.rsi_points, p.macd_fast,
-        p.macd_slow, p.macd_signal, p.macd_points, p.sma_fast, p.sma_slow, p.sma_points, p.ema_bars, p.ema_points,
-    )  # fmt: skip
+        bars.close,
+        bars.count,
+        p.window,
+        p.bars_min,
+        p.base_score,
+        p.rsi_bars,
+        p.rsi_low,
+        p.rsi_high,
+        p.rsi_points,
+        p.macd_fast,
+        p.macd_slow,
+        p.macd_signal,
+        p.macd_points,
+        p.sma_fast,
+        p.sma_slow,
+        p.sma_points,
+        p.ema_bars,
+        p.ema_points,
+    )
 
 
 def volume_scores(rvol: Floats, params: Params) -> Floats:

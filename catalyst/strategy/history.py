@@ -84,11 +84,17 @@ class History:
         self.params = params
         self.news = NewsHistory(grid, params)
         minutes = (1440,) if grid.daily else params.pattern.timeframes
-        self.frame_ns = tuple(sorted(n * MINUTE_NS for n in minutes if n * MINUTE_NS >= grid.timeframe_ns))
+        self.frame_ns = tuple(
+            sorted(n * MINUTE_NS for n in minutes if n * MINUTE_NS >= grid.timeframe_ns)
+        )
         self._lengths = np.array([n for n in self.frame_ns if n > grid.timeframe_ns], np.int64)
         self._base = kernels.empty_store(n_symbols, kernels.STORE_WINDOWS * params.technical.window)
-        self._frames = kernels.empty_store(n_symbols * len(self._lengths), kernels.STORE_WINDOWS * FRAME_BARS)
-        self._totals = kernels.empty_totals(n_symbols, KEPT_SESSIONS + 1, 1 if grid.daily else SLOTS)
+        self._frames = kernels.empty_store(
+            n_symbols * len(self._lengths), kernels.STORE_WINDOWS * FRAME_BARS
+        )
+        self._totals = kernels.empty_totals(
+            n_symbols, KEPT_SESSIONS + 1, 1 if grid.daily else SLOTS
+        )
         self._split_rows: list[tuple[int, int, float]] = []
         self._splits = kernels.no_splits(n_symbols)
         self._sessions: list[Session] = []
@@ -125,7 +131,14 @@ class History:
         self._member = member
         self._means = None
 
-    def add_coarse(self, session: Session, symbol: Indices, *, totals: tuple[Floats, Floats, Floats], raw: Flags) -> None:
+    def add_coarse(
+        self,
+        session: Session,
+        symbol: Indices,
+        *,
+        totals: tuple[Floats, Floats, Floats],
+        raw: Flags,
+    ) -> None:
         """Enter a past session's totals from coarser bars, for symbols without base bars in it.
 
         Parameters
@@ -162,9 +175,24 @@ class History:
         if last <= first:
             return
         kernels.push_nb(
-            rows.symbol, rows.ts_ns, rows.open, rows.high, rows.low, rows.close, rows.volume, rows.raw, first, last,
-            self._bounds, self.grid.timeframe_ns, SLOT_NS, self._lengths, self._base, self._frames, self._totals,
-        )  # fmt: skip
+            rows.symbol,
+            rows.ts_ns,
+            rows.open,
+            rows.high,
+            rows.low,
+            rows.close,
+            rows.volume,
+            rows.raw,
+            first,
+            last,
+            self._bounds,
+            self.grid.timeframe_ns,
+            SLOT_NS,
+            self._lengths,
+            self._base,
+            self._frames,
+            self._totals,
+        )
         if len(self._bounds) and rows.ts_ns[first:last].min() < self._bounds[-1, 1]:
             self._means = None
 
@@ -175,18 +203,42 @@ class History:
         price, n_bars, rvol = np.empty(m), np.empty(m, np.int32), np.empty(m)
         slot = 1 if self.grid.daily else (asof_ns - self.session.pre_ns) // SLOT_NS
         kernels.survey_nb(
-            self._base, self._totals, self._splits, self.session.day, self._bounds[0, 1], slot, self.params.technical.window,
-            self.params.screen.rvol_sessions_min, profile, profile_n, price, n_bars, rvol,
-        )  # fmt: skip
+            self._base,
+            self._totals,
+            self._splits,
+            self.session.day,
+            self._bounds[0, 1],
+            slot,
+            self.params.technical.window,
+            self.params.screen.rvol_sessions_min,
+            profile,
+            profile_n,
+            price,
+            n_bars,
+            rvol,
+        )
         before = self.session_before
         after_ns = before.close_ns if self.grid.daily and before else 0
         news = self.news.known(asof_ns, after_ns=after_ns)
         return Survey(
-            asof_ns, news, self._member, n_sessions, volume, dollars, price, closes[:, -1], n_bars, rvol, profile_n, closes,
+            asof_ns,
+            news,
+            self._member,
+            n_sessions,
+            volume,
+            dollars,
+            price,
+            closes[:, -1],
+            n_bars,
+            rvol,
+            profile_n,
+            closes,
             after_ns,
-        )  # fmt: skip
+        )
 
-    def panel(self, symbols: Indices, depth: int, *, asof_ns: int, frame_ns: int | None = None) -> BarPanel:
+    def panel(
+        self, symbols: Indices, depth: int, *, asof_ns: int, frame_ns: int | None = None
+    ) -> BarPanel:
         """Copy out the last ``depth`` own bars of some symbols.
 
         Parameters
@@ -211,7 +263,20 @@ class History:
             if self.session.pre_ns <= asof_ns < self.session.post_ns:
                 open_from = slot_of(self.session, asof_ns, frame_ns)[0]
         kernels.panel_nb(
-            store, offset, symbols, self._splits, self._bounds[0, 1], open_from, depth, ts, o, h, low, c, v, count
+            store,
+            offset,
+            symbols,
+            self._splits,
+            self._bounds[0, 1],
+            open_from,
+            depth,
+            ts,
+            o,
+            h,
+            low,
+            c,
+            v,
+            count,
         )
         return BarPanel(ts, o, h, low, c, v, count)
 
@@ -222,14 +287,24 @@ class History:
             pre_of_day = np.full(self.session.day - first + 1, -1, np.int64)
             pre_of_day[self._bounds[:, 0] - first] = self._bounds[:, 1]
             out = (
-                np.empty(m, np.int32), np.empty(m), np.empty(m), np.empty((m, KEPT_SESSIONS)), np.empty((m, slots)),
                 np.empty(m, np.int32),
-            )  # fmt: skip
+                np.empty(m),
+                np.empty(m),
+                np.empty((m, KEPT_SESSIONS)),
+                np.empty((m, slots)),
+                np.empty(m, np.int32),
+            )
             kernels.session_means_nb(
-                self._totals, self._splits, self.session.day, first, self.params.screen.mean_sessions, pre_of_day, first, *out
+                self._totals,
+                self._splits,
+                self.session.day,
+                first,
+                self.params.screen.mean_sessions,
+                pre_of_day,
+                first,
+                *out,
             )
             for array in out:
                 array.setflags(write=False)
             self._means = out
         return self._means
-

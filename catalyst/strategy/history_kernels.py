@@ -13,7 +13,6 @@ from numba import njit
 from catalyst.strategy.clock import slot_nb
 from catalyst.strategy.values import Flags, Floats, Indices, Ints
 
-
 STORE_WINDOWS = 3
 """Capacity of a store in windows. At least half of it is always there, so that a bar which comes late within one
 window finds every bar of its slot, wherever the run began."""
@@ -62,7 +61,11 @@ def empty_store(n_symbols: int, capacity: int) -> Store:
     shape = (n_symbols, capacity)
     prices = [np.full(shape, np.nan) for _ in range(4)]
     return Store(
-        np.zeros(shape, np.int64), *prices, np.zeros(shape), np.ones(shape, np.bool_), np.zeros(n_symbols, np.int32)
+        np.zeros(shape, np.int64),
+        *prices,
+        np.zeros(shape),
+        np.ones(shape, np.bool_),
+        np.zeros(n_symbols, np.int32),
     )
 
 
@@ -195,7 +198,25 @@ def _session_row_nb(totals, i, day):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def push_nb(symbol, ts, o, h, low, c, v, raw, first, last, bounds, timeframe_ns, slot_ns, lengths, base, frames, totals):
+def push_nb(
+    symbol,
+    ts,
+    o,
+    h,
+    low,
+    c,
+    v,
+    raw,
+    first,
+    last,
+    bounds,
+    timeframe_ns,
+    slot_ns,
+    lengths,
+    base,
+    frames,
+    totals,
+):
     """Take in the base bars of rows ``first`` to ``last``, which have just become known.
 
     A bar start that a symbol has already is a correction and replaces the bar. Dropped are bars older than the sessions within
@@ -269,7 +290,9 @@ def push_nb(symbol, ts, o, h, low, c, v, raw, first, last, bounds, timeframe_ns,
                 totals.prefix[i, k, q] += dv
         for f in range(lengths.shape[0]):
             row = f * m + i
-            start, end = slot_nb(bounds[s, 1], bounds[s, 2], bounds[s, 3], bounds[s, 4], t, lengths[f])
+            start, end = slot_nb(
+                bounds[s, 1], bounds[s, 2], bounds[s, 3], bounds[s, 4], t, lengths[f]
+            )
             b = frames.n[row] - 1
             if appended and b >= 0 and frames.ts[row, b] == start:
                 frames.high[row, b] = max(frames.high[row, b], h[r])
@@ -319,7 +342,21 @@ def coarse_totals_nb(day, symbol, volume, dollars, close, raw, totals):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def session_means_nb(totals, splits, today, oldest, n_mean, pre_ns_of_day, first_day, out_n, volume, dollars, closes, profile, profile_n):
+def session_means_nb(
+    totals,
+    splits,
+    today,
+    oldest,
+    n_mean,
+    pre_ns_of_day,
+    first_day,
+    out_n,
+    volume,
+    dollars,
+    closes,
+    profile,
+    profile_n,
+):
     """Average the own sessions before ``today``, not older than ``oldest``, at most ``n_mean`` of them.
 
     Parameters
@@ -365,7 +402,21 @@ def session_means_nb(totals, splits, today, oldest, n_mean, pre_ns_of_day, first
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def survey_nb(base, totals, splits, today, oldest_ns, slot, window, sessions_min, profile, profile_n, price, n_bars, rvol):
+def survey_nb(
+    base,
+    totals,
+    splits,
+    today,
+    oldest_ns,
+    slot,
+    window,
+    sessions_min,
+    profile,
+    profile_n,
+    price,
+    n_bars,
+    rvol,
+):
     """Fill last price, number of own bars within reach and relative volume of every symbol.
 
     Parameters
@@ -402,7 +453,9 @@ def survey_nb(base, totals, splits, today, oldest_ns, slot, window, sessions_min
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def panel_nb(store, offset, symbols, splits, oldest_ns, open_from_ns, depth, ts, o, h, low, c, v, count):
+def panel_nb(
+    store, offset, symbols, splits, oldest_ns, open_from_ns, depth, ts, o, h, low, c, v, count
+):
     """Copy the last ``depth`` own bars of some symbols, adjusted for the splits in effect, left-aligned.
 
     Parameters

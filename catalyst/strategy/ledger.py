@@ -31,11 +31,18 @@ def roll_day(state: PortfolioState, session: Session) -> PortfolioState:
     """Start a session's counters; the last known marks become the last session's mark."""
     if state.day == session.day:
         return state
-    used = tuple(key for key in state.used_patterns if key[2] >= session.pre_ns - _PATTERN_MEMORY_NS)
+    used = tuple(
+        key for key in state.used_patterns if key[2] >= session.pre_ns - _PATTERN_MEMORY_NS
+    )
     return replace(
-        state, day=session.day, day_start_micro=state.equity_micro, entries_today=0, lost_today=False, stopped_today=(),
+        state,
+        day=session.day,
+        day_start_micro=state.equity_micro,
+        entries_today=0,
+        lost_today=False,
+        stopped_today=(),
         used_patterns=used,
-    )  # fmt: skip
+    )
 
 
 def apply_fills(state: PortfolioState, fills: tuple[Fill, ...]) -> PortfolioState:
@@ -70,15 +77,23 @@ def apply_fills(state: PortfolioState, fills: tuple[Fill, ...]) -> PortfolioStat
 
 
 def _filled(entry: Entry, order: Order, fill: Fill) -> Entry:
-    orders = tuple(replace(o, quantity=o.quantity - fill.quantity) if o.order_id == order.order_id else o for o in entry.orders)
+    orders = tuple(
+        replace(o, quantity=o.quantity - fill.quantity) if o.order_id == order.order_id else o
+        for o in entry.orders
+    )
     if order.role is Role.ENTRY:
         filled = entry.filled + fill.quantity
-        halves = _halves(filled) if order.leg < 0 else _plus(entry.leg_filled, order.leg, fill.quantity)
+        halves = (
+            _halves(filled) if order.leg < 0 else _plus(entry.leg_filled, order.leg, fill.quantity)
+        )
         return replace(
-            entry, orders=orders, filled=filled, leg_filled=halves,
+            entry,
+            orders=orders,
+            filled=filled,
+            leg_filled=halves,
             cost_micro=entry.cost_micro + notional_micro(fill.price, fill.quantity),
             first_fill_ns=fill.filled_ns if entry.first_fill_ns < 0 else entry.first_fill_ns,
-        )  # fmt: skip
+        )
     legs = entry.leg_exited
     if order.leg < 0:
         first = min(fill.quantity, entry.leg_filled[0] - legs[0])
@@ -90,12 +105,17 @@ def _filled(entry: Entry, order: Order, fill: Fill) -> Entry:
     if exiting is None and order.role in _STOPS and fill.quantity < order.quantity:
         exiting = order.role
     return replace(
-        entry, orders=orders, exited=entry.exited + fill.quantity, leg_exited=legs, target_1_exited=target_1, exiting=exiting
+        entry,
+        orders=orders,
+        exited=entry.exited + fill.quantity,
+        leg_exited=legs,
+        target_1_exited=target_1,
+        exiting=exiting,
     )
 
 
 def _halves(quantity: int) -> tuple[int, int]:
-    return (0, quantity) if quantity < 2 else ((quantity + 1) // 2, quantity // 2)  # noqa: PLR2004 - one share has no half
+    return (0, quantity) if quantity < 2 else ((quantity + 1) // 2, quantity // 2)
 
 
 def _plus(legs: tuple[int, int], leg: int, quantity: int) -> tuple[int, int]:
@@ -156,16 +176,30 @@ def apply_actions(
     return state, tuple(cancels), tuple(orders), tuple(done)
 
 
-def _adjustment(entry: Entry, action: Action, session: Session, after: int, cash: int) -> Adjustment:
+def _adjustment(
+    entry: Entry, action: Action, session: Session, after: int, cash: int
+) -> Adjustment:
     return Adjustment(
-        session.pre_ns, entry.entry_id, entry.symbol, action.kind, action.value, entry.side * entry.held, entry.side * after, cash
+        session.pre_ns,
+        entry.entry_id,
+        entry.symbol,
+        action.kind,
+        action.value,
+        entry.side * entry.held,
+        entry.side * after,
+        cash,
     )
 
 
 def _split(
-    state: PortfolioState, entry: Entry, action: Action, session: Session, cancels: list[str], orders: list[Order],
+    state: PortfolioState,
+    entry: Entry,
+    action: Action,
+    session: Session,
+    cancels: list[str],
+    orders: list[Order],
     done: list[Adjustment],
-) -> PortfolioState:  # fmt: skip
+) -> PortfolioState:
     ratio = action.value
     cancels += [o.order_id for o in entry.orders]
     others = tuple(e for e in state.entries if e.entry_id != entry.entry_id)
@@ -176,20 +210,33 @@ def _split(
     exact = entry.held * ratio
     held = math.floor(exact + 1e-9)
     cash = round(entry.side * max(exact - held, 0.0) * mark * MICRO)
-    if exact - held < 1e-9:  # noqa: PLR2004 - binary dust of the ratio
+    if exact - held < 1e-9:
         cash = 0
     up = entry.side > 0
     second = math.floor((entry.leg_filled[1] - entry.leg_exited[1]) * ratio + 1e-9)
     legs = (held - second, second)
     scaled = replace(
-        entry, quantity=held, filled=held, exited=0, target_1_exited=0, leg_quantity=legs, leg_filled=legs, leg_exited=(0, 0),
-        cost_micro=round(entry.cost_micro * entry.held / entry.filled * (held / exact)), limit=entry.limit / ratio,
-        stop=on_tick(entry.stop / ratio, up=up), target_1=on_tick(entry.target_1 / ratio, up=not up),
+        entry,
+        quantity=held,
+        filled=held,
+        exited=0,
+        target_1_exited=0,
+        leg_quantity=legs,
+        leg_filled=legs,
+        leg_exited=(0, 0),
+        cost_micro=round(entry.cost_micro * entry.held / entry.filled * (held / exact)),
+        limit=entry.limit / ratio,
+        stop=on_tick(entry.stop / ratio, up=up),
+        target_1=on_tick(entry.target_1 / ratio, up=not up),
         target_2=on_tick(entry.target_2 / ratio, up=not up),
-        trail=entry.trail if math.isnan(entry.trail) else on_tick(entry.trail / ratio, up=up), extreme=entry.extreme / ratio,
-        revision=entry.revision + 1, orders=(),
-    )  # fmt: skip
-    exits = tuple(_rescaled(scaled, o, session, ratio) for o in entry.orders if o.role is not Role.ENTRY)
+        trail=entry.trail if math.isnan(entry.trail) else on_tick(entry.trail / ratio, up=up),
+        extreme=entry.extreme / ratio,
+        revision=entry.revision + 1,
+        orders=(),
+    )
+    exits = tuple(
+        _rescaled(scaled, o, session, ratio) for o in entry.orders if o.role is not Role.ENTRY
+    )
     exits = tuple(o for o in exits if o.quantity > 0)
     scaled = replace(scaled, orders=exits)
     orders += exits
@@ -220,6 +267,14 @@ def _rescaled(entry: Entry, order: Order, session: Session, ratio: float) -> Ord
     if order.kind is Kind.STOP:
         stop = entry.trail if order.role is Role.TRAILING_STOP else entry.stop
     return make_order(
-        entry, session.pre_ns, order.role, order.kind, shares, limit=limit, stop=stop, leg=order.leg, extended=order.extended,
+        entry,
+        session.pre_ns,
+        order.role,
+        order.kind,
+        shares,
+        limit=limit,
+        stop=stop,
+        leg=order.leg,
+        extended=order.extended,
         replaces_id=order.order_id,
-    )  # fmt: skip
+    )

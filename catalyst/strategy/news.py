@@ -56,10 +56,15 @@ class NewsHistory:
             return
         self._prune(int(batch.known_ns[0]))
         start = len(self._rows.symbol)
-        columns = {name: np.concatenate([getattr(self._rows, name), getattr(batch, name)]) for name in _COLUMNS}
+        columns = {
+            name: np.concatenate([getattr(self._rows, name), getattr(batch, name)])
+            for name in _COLUMNS
+        }
         live = np.concatenate([self._live, np.ones(len(batch.symbol), np.bool_)])
         first_known = columns["first_known_ns"]
-        for k, key in enumerate(zip(batch.news_id.tolist(), batch.symbol.tolist(), strict=True), start):
+        for k, key in enumerate(
+            zip(batch.news_id.tolist(), batch.symbol.tolist(), strict=True), start
+        ):
             older = self._at.get(key)
             if older is not None:
                 live[older] = False
@@ -99,9 +104,27 @@ class NewsHistory:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def catalyst_scores_nb(
-    symbol, published_ns, first_known_ns, tier, categories, state, sentiment, cluster_rank, asof_ns, after_ns, only,
-    tau_ns, tier_weights, category_weights, other_weight, state_weights, first_weight, copy_weight, total, lean,
-):  # fmt: skip
+    symbol,
+    published_ns,
+    first_known_ns,
+    tier,
+    categories,
+    state,
+    sentiment,
+    cluster_rank,
+    asof_ns,
+    after_ns,
+    only,
+    tau_ns,
+    tier_weights,
+    category_weights,
+    other_weight,
+    state_weights,
+    first_weight,
+    copy_weight,
+    total,
+    lean,
+):
     """Add up article weights by symbol, in the order of the rows, and score the sums.
 
     Parameters
@@ -139,7 +162,13 @@ def catalyst_scores_nb(
 
 
 def catalyst_scores(
-    news: NewsBatch, n_symbols: int, asof_ns: int, params: Params, *, after_ns: int = -1, only: int = -1
+    news: NewsBatch,
+    n_symbols: int,
+    asof_ns: int,
+    params: Params,
+    *,
+    after_ns: int = -1,
+    only: int = -1,
 ) -> tuple[Floats, Floats]:
     """Return catalyst score (0 to 100) and direction (-1 to 1) of every symbol.
 
@@ -167,9 +196,22 @@ def catalyst_scores(
     p = params.catalyst
     total, lean = np.empty(n_symbols), np.empty(n_symbols)
     catalyst_scores_nb(
-        news.symbol, news.published_ns, news.first_known_ns, news.tier, news.categories, news.state, news.sentiment,
-        news.cluster_rank, asof_ns, after_ns, only, p.tau_hours * HOUR_NS, *p.arrays, total, lean,
-    )  # fmt: skip
+        news.symbol,
+        news.published_ns,
+        news.first_known_ns,
+        news.tier,
+        news.categories,
+        news.state,
+        news.sentiment,
+        news.cluster_rank,
+        asof_ns,
+        after_ns,
+        only,
+        p.tau_hours * HOUR_NS,
+        *p.arrays,
+        total,
+        lean,
+    )
     return total, lean
 
 

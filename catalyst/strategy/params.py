@@ -17,15 +17,15 @@ from catalyst.errors import ParamsError
 from catalyst.strategy.components import Component, as_component
 
 
-def _number(default: float, low: float, high: float, unit: str) -> Any:  # noqa: ANN401 - a dataclass field
+def _number(default: float, low: float, high: float, unit: str) -> Any:
     return field(default=default, metadata={"low": low, "high": high, "unit": unit})
 
 
-def _switch(default: bool, meaning: str) -> Any:  # noqa: ANN401, FBT001 - a dataclass field
+def _switch(default: bool, meaning: str) -> Any:
     return field(default=default, metadata={"unit": meaning})
 
 
-def _numbers(default: tuple[float, ...], low: float, high: float, unit: str) -> Any:  # noqa: ANN401
+def _numbers(default: tuple[float, ...], low: float, high: float, unit: str) -> Any:
     return field(default=default, metadata={"low": low, "high": high, "unit": unit})
 
 
@@ -52,7 +52,9 @@ class CatalystParams:
 
     news_hours: float = _number(24, 0.25, 24 * 30, "hours since publication")
     tau_hours: float = _number(4, 0.01, 24 * 30, "hours; e-folding time of an article's weight")
-    tier_weights: tuple[float, ...] = _numbers((1.0, 0.8, 0.6, 0.4, 0.2), 0, 10, "weight of tiers 1..5")
+    tier_weights: tuple[float, ...] = _numbers(
+        (1.0, 0.8, 0.6, 0.4, 0.2), 0, 10, "weight of tiers 1..5"
+    )
     earnings_weight: float = _number(1.2, 0, 10, "weight")
     fda_weight: float = _number(1.5, 0, 10, "weight")
     merger_weight: float = _number(1.3, 0, 10, "weight")
@@ -69,9 +71,15 @@ class CatalystParams:
 
     def weights(self) -> tuple[Any, ...]:
         """Return the weights as `arrays` holds them."""
-        special = {"earnings": self.earnings_weight, "fda": self.fda_weight, "merger": self.merger_weight}
+        special = {
+            "earnings": self.earnings_weight,
+            "fda": self.fda_weight,
+            "merger": self.merger_weight,
+        }
         categories = [special.get(name, self.other_weight) for name in CATEGORIES]
-        arrays = [np.array(x, np.float64) for x in (self.tier_weights, categories, self.state_weights)]
+        arrays = [
+            np.array(x, np.float64) for x in (self.tier_weights, categories, self.state_weights)
+        ]
         for array in arrays:
             array.setflags(write=False)
         tiers, by_category, states = arrays
@@ -107,7 +115,9 @@ class ScreenParams:
 class PatternParams:
     """Detect and weigh patterns (specification, section 5)."""
 
-    timeframes: tuple[int, ...] = field(default=(5, 15, 60), metadata={"low": 1, "high": 390, "unit": "minutes"})
+    timeframes: tuple[int, ...] = field(
+        default=(5, 15, 60), metadata={"low": 1, "high": 390, "unit": "minutes"}
+    )
     gap_min: float = _number(0.02, 0, 1, "fraction of the previous close")
     surge_min: float = _number(2.0, 1, 1_000, "times the mean volume")
     surge_bars: int = _number(20, 2, 30, "bars of the mean volume")
@@ -124,7 +134,9 @@ class PatternParams:
     volume_boost: float = _number(1.1, 1, 100, "boost")
     trend_boost: float = _number(1.1, 1, 100, "boost")
     agree_boost: float = _number(1.1, 1, 100, "boost of two or more directed, none opposed")
-    events_alone: bool = _switch(False, "let gaps and surges give a direction without a candlestick")
+    events_alone: bool = _switch(
+        False, "let gaps and surges give a direction without a candlestick"
+    )
 
 
 @dataclass(frozen=True)
@@ -147,8 +159,12 @@ class TechnicalParams:
     sma_points: float = _number(15, 0, 100, "points")
     ema_bars: int = _number(9, 2, 50, "bars")
     ema_points: float = _number(10, 0, 100, "points")
-    volume_levels: tuple[float, ...] = _numbers((2.0, 1.5, 1.0), 0, 1_000, "relative volume, descending")
-    volume_scores: tuple[float, ...] = _numbers((90, 70, 50, 30), 0, 100, "score at each level, and below")
+    volume_levels: tuple[float, ...] = _numbers(
+        (2.0, 1.5, 1.0), 0, 1_000, "relative volume, descending"
+    )
+    volume_scores: tuple[float, ...] = _numbers(
+        (90, 70, 50, 30), 0, 100, "score at each level, and below"
+    )
 
 
 @dataclass(frozen=True)
@@ -160,7 +176,9 @@ class SignalParams:
     quarter_from: float = _number(30, 0, 100, "confidence")
     bands: tuple[float, ...] = _numbers((1.0, 0.5, 0.25), 0, 1, "size bands")
     allow_short: bool = _switch(False, "trade bearish signals")
-    direction_from_catalyst: bool = _switch(False, "take the direction from the catalyst, ask for no pattern")
+    direction_from_catalyst: bool = _switch(
+        False, "take the direction from the catalyst, ask for no pattern"
+    )
 
 
 @dataclass(frozen=True)
@@ -201,7 +219,9 @@ class ExecutionParams:
     watch_frac: float = _number(0.01, 0, 0.5, "fraction beyond the close of a watched exit's limit")
     slippage_bps: float = _number(2, 0, 10_000, "bps")
     impact_bps: float = _number(10, 0, 10_000, "bps times the root of quantity over bar volume")
-    bar_grace_s: float = _number(2, 0, 60, "seconds after its end within which a bar still counts as in time")
+    bar_grace_s: float = _number(
+        2, 0, 60, "seconds after its end within which a bar still counts as in time"
+    )
     participation_frac: float = _number(0.10, 0, 1, "fraction of a bar's volume that may fill")
     sec_fee_rate: float = _number(0, 0, 0.01, "fraction of the value sold")
     taf_fee_usd: float = _number(0, 0, 1, "USD a share sold")
@@ -217,7 +237,15 @@ SECTIONS: dict[str, type] = {
     "execution": ExecutionParams,
 }
 SCORED = (("catalyst", 0.35), ("pattern", 0.35), ("technical", 0.20), ("volume", 0.10))
-COMPONENTS = ("catalyst_score", "technical_score", "volume_score", "patterns", "entry_filters", "exits", "scored")
+COMPONENTS = (
+    "catalyst_score",
+    "technical_score",
+    "volume_score",
+    "patterns",
+    "entry_filters",
+    "exits",
+    "scored",
+)
 _OWNER = {f.name: name for name, cls in SECTIONS.items() for f in fields(cls)}
 
 
@@ -259,7 +287,11 @@ class Params:
     volume_score: Component = Component("spec")
     patterns: tuple[Component, ...] = (Component("candlesticks"), Component("events"))
     entry_filters: tuple[Component, ...] = ()
-    exits: tuple[Component, ...] = (Component("news_reversal"), Component("time_stop"), Component("flatten"))
+    exits: tuple[Component, ...] = (
+        Component("news_reversal"),
+        Component("time_stop"),
+        Component("flatten"),
+    )
     scored: tuple[tuple[Component, float], ...] = tuple((Component(n), w) for n, w in SCORED)
 
     hash: str = field(init=False, default="", compare=False, repr=False)
@@ -269,13 +301,16 @@ class Params:
     def __post_init__(self) -> None:
         for name, cls in SECTIONS.items():
             section = getattr(self, name)
-            checked = {f.name: _checked(f"{name}.{f.name}", f, getattr(section, f.name)) for f in fields(cls)}
+            checked = {
+                f.name: _checked(f"{name}.{f.name}", f, getattr(section, f.name))
+                for f in fields(cls)
+            }
             object.__setattr__(self, name, cls(**checked))
         _check_relations(self)
         object.__setattr__(self.catalyst, "arrays", self.catalyst.weights())
         object.__setattr__(self, "hash", _hash(self))
 
-    def replace(self, **changes: Any) -> Params:  # noqa: ANN401 - one keyword a field, each with its own type
+    def replace(self, **changes: Any) -> Params:
         """Return a copy with the named fields changed.
 
         Parameters
@@ -315,13 +350,17 @@ class Params:
                 known = {f.name for f in fields(SECTIONS[name])}
                 for leaf in value:
                     if leaf not in known:
-                        raise ParamsError(_unknown(f"{name}.{leaf}", [f"{name}.{k}" for k in sorted(known)]))
+                        raise ParamsError(
+                            _unknown(f"{name}.{leaf}", [f"{name}.{k}" for k in sorted(known)])
+                        )
                 new[name] = replace(getattr(self, name), **dict(value))
             elif name == "scored":
                 new[name] = _scored(value)
             elif name in ("patterns", "entry_filters", "exits"):
                 if isinstance(value, str) or not isinstance(value, (list, tuple)):
-                    raise ParamsError(f"{name} is {value!r}; expected a list of component names or functions")
+                    raise ParamsError(
+                        f"{name} is {value!r}; expected a list of component names or functions"
+                    )
                 new[name] = tuple(as_component(name, v) for v in value)
             elif name in COMPONENTS:
                 new[name] = as_component(name, value)
@@ -352,25 +391,31 @@ def _hash(params: Params) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - a leaf of any type
+def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _scored(value: Any) -> tuple[tuple[Component, float], ...]:  # noqa: ANN401 - comes from YAML
+def _scored(value: Any) -> tuple[tuple[Component, float], ...]:
     pairs = list(value.items()) if isinstance(value, Mapping) else value
     if not isinstance(pairs, (list, tuple)) or not pairs:
-        raise ParamsError(f"scored is {value!r}; expected component names with weights, such as catalyst: 0.35")
+        raise ParamsError(
+            f"scored is {value!r}; expected component names with weights, such as catalyst: 0.35"
+        )
     out = []
     for component, weight in pairs:
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight <= 1:
-            raise ParamsError(f"scored weight of {component} is {weight!r}; expected a number from 0 to 1")
+            raise ParamsError(
+                f"scored weight of {component} is {weight!r}; expected a number from 0 to 1"
+            )
         out.append((as_component("scored", component), float(weight)))
-    if (total := sum(weight for _, weight in out)) > 1.0 + 1e-9:  # noqa: PLR2004 - binary dust of the weights
-        raise ParamsError(f"the weights of scored add up to {total:g}; expected at most 1, so that confidence stays below 100")
+    if (total := sum(weight for _, weight in out)) > 1.0 + 1e-9:
+        raise ParamsError(
+            f"the weights of scored add up to {total:g}; expected at most 1, so that confidence stays below 100"
+        )
     return tuple(out)
 
 
-def _checked(name: str, spec: Field[Any], value: Any) -> Any:  # noqa: ANN401 - a leaf of any type
+def _checked(name: str, spec: Field[Any], value: Any) -> Any:
     kind = str(spec.type)
     meta = spec.metadata
     if kind == "bool":
@@ -378,10 +423,14 @@ def _checked(name: str, spec: Field[Any], value: Any) -> Any:  # noqa: ANN401 - 
             raise ParamsError(f"{name} is {value!r}; expected true or false ({meta['unit']})")
         return value
     if kind.startswith("tuple"):
-        if not isinstance(value, (tuple, list)) or (
-            name != "pattern.timeframes" and len(value) != len(spec.default)
-        ) or not len(value):
-            raise ParamsError(f"{name} is {value!r}; expected {len(spec.default)} numbers ({meta['unit']})")
+        if (
+            not isinstance(value, (tuple, list))
+            or (name != "pattern.timeframes" and len(value) != len(spec.default))
+            or not len(value)
+        ):
+            raise ParamsError(
+                f"{name} is {value!r}; expected {len(spec.default)} numbers ({meta['unit']})"
+            )
         inner = int if "int" in kind else float
         numbers = tuple(_in_range(name, meta, inner, v) for v in value)
         if name == "pattern.timeframes" and len(set(numbers)) < len(numbers):
@@ -390,9 +439,13 @@ def _checked(name: str, spec: Field[Any], value: Any) -> Any:  # noqa: ANN401 - 
     return _in_range(name, meta, int if kind == "int" else float, value)
 
 
-def _in_range(name: str, meta: Mapping[str, Any], kind: type, value: Any) -> Any:  # noqa: ANN401
+def _in_range(name: str, meta: Mapping[str, Any], kind: type, value: Any) -> Any:
     expected = f"expected {'a whole number' if kind is int else 'a number'} from {meta['low']:g} to {meta['high']:g} ({meta['unit']})"
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not meta["low"] <= value <= meta["high"]:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not meta["low"] <= value <= meta["high"]
+    ):
         raise ParamsError(f"{name} is {value!r}; {expected}")
     if kind is int and value != int(value):
         raise ParamsError(f"{name} is {value!r}; {expected}")
@@ -410,11 +463,33 @@ def _check_relations(params: Params) -> None:
     pairs = (
         ("screen.price_min", params.screen.price_min, "screen.price_max", params.screen.price_max),
         ("risk.target_1_r", params.risk.target_1_r, "risk.target_2_r", params.risk.target_2_r),
-        ("signal.quarter_from", params.signal.quarter_from, "signal.half_from", params.signal.half_from),
-        ("signal.half_from", params.signal.half_from, "signal.full_above", params.signal.full_above),
-        ("technical.macd_fast", params.technical.macd_fast, "technical.macd_slow", params.technical.macd_slow),
-        ("technical.bars_min", params.technical.bars_min, "technical.window", params.technical.window),
+        (
+            "signal.quarter_from",
+            params.signal.quarter_from,
+            "signal.half_from",
+            params.signal.half_from,
+        ),
+        (
+            "signal.half_from",
+            params.signal.half_from,
+            "signal.full_above",
+            params.signal.full_above,
+        ),
+        (
+            "technical.macd_fast",
+            params.technical.macd_fast,
+            "technical.macd_slow",
+            params.technical.macd_slow,
+        ),
+        (
+            "technical.bars_min",
+            params.technical.bars_min,
+            "technical.window",
+            params.technical.window,
+        ),
     )
     for low_name, low, high_name, high in pairs:
         if low > high:
-            raise ParamsError(f"{low_name} is {low!r}, above {high_name} {high!r}; expected at most that")
+            raise ParamsError(
+                f"{low_name} is {low!r}, above {high_name} {high!r}; expected at most that"
+            )

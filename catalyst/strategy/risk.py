@@ -113,25 +113,50 @@ def _quantity(
     return min(by_money, by_volume)
 
 
-def _entry(view: MarketView, signal: Signal, row: int, quantity: int, limit: float, params: Params) -> Entry:
+def _entry(
+    view: MarketView, signal: Signal, row: int, quantity: int, limit: float, params: Params
+) -> Entry:
     entry_id = content_id("entry", signal.signal_id)
     side = Side(signal.side)
     halves = ((quantity + 1) // 2, quantity // 2) if quantity > 1 else (0, 1)
     bracket = view.grid.daily or view.state is MarketState.REGULAR
     n = int(view.base.count[row])
     entry = Entry(
-        entry_id, signal.signal_id, signal.symbol, signal.side, view.asof_ns, quantity, halves, limit, signal.stop,
-        signal.target_1, signal.target_2, _expiry(view, params, bracket=bracket), signal.catalyst_score, signal.confidence,
+        entry_id,
+        signal.signal_id,
+        signal.symbol,
+        signal.side,
+        view.asof_ns,
+        quantity,
+        halves,
+        limit,
+        signal.stop,
+        signal.target_1,
+        signal.target_2,
+        _expiry(view, params, bracket=bracket),
+        signal.catalyst_score,
+        signal.confidence,
         last_bar_ns=int(view.base.ts_ns[row, n - 1]) if n else -1,
-    )  # fmt: skip
+    )
     if not bracket:
-        order = make_order(entry, view.asof_ns, Role.ENTRY, Kind.LIMIT, quantity, side=side, limit=limit, extended=True)
+        order = make_order(
+            entry,
+            view.asof_ns,
+            Role.ENTRY,
+            Kind.LIMIT,
+            quantity,
+            side=side,
+            limit=limit,
+            extended=True,
+        )
         return replace(entry, orders=(order,))
     orders: list[Order] = []
     for leg, shares in enumerate(halves):
         if not shares:
             continue
-        parent = make_order(entry, view.asof_ns, Role.ENTRY, Kind.LIMIT, shares, side=side, limit=limit, leg=leg)
+        parent = make_order(
+            entry, view.asof_ns, Role.ENTRY, Kind.LIMIT, shares, side=side, limit=limit, leg=leg
+        )
         orders.append(parent)
         orders += protection(entry, view.asof_ns, leg, shares, parent_id=parent.order_id)
     return replace(entry, orders=tuple(orders))
@@ -146,30 +171,72 @@ def _expiry(view: MarketView, params: Params, *, bracket: bool) -> int:
     return min(last, view.session.close_ns) if bracket else last
 
 
-def protection(entry: Entry, asof_ns: int, leg: int, shares: int, *, parent_id: str = "") -> list[Order]:
+def protection(
+    entry: Entry, asof_ns: int, leg: int, shares: int, *, parent_id: str = ""
+) -> list[Order]:
     """Return stop and target of one half of an entry; with a parent they sleep until it fills."""
     stop = entry.stop if math.isnan(entry.trail) else entry.trail
     role = Role.STOP if math.isnan(entry.trail) else Role.TRAILING_STOP
     return [
-        make_order(entry, asof_ns, role, Kind.STOP, shares, stop=stop, leg=leg, parent_id=parent_id),
+        make_order(
+            entry, asof_ns, role, Kind.STOP, shares, stop=stop, leg=leg, parent_id=parent_id
+        ),
         target_order(entry, asof_ns, leg, shares, parent_id=parent_id),
     ]
 
 
-def target_order(entry: Entry, asof_ns: int, leg: int, shares: int, *, parent_id: str = "") -> Order:
+def target_order(
+    entry: Entry, asof_ns: int, leg: int, shares: int, *, parent_id: str = ""
+) -> Order:
     """Return the target of one half of an entry, a limit that also works outside regular hours."""
     role, price = (Role.TARGET_1, entry.target_1) if leg == 0 else (Role.TARGET_2, entry.target_2)
-    return make_order(entry, asof_ns, role, Kind.LIMIT, shares, limit=price, leg=leg, extended=True, parent_id=parent_id)
+    return make_order(
+        entry,
+        asof_ns,
+        role,
+        Kind.LIMIT,
+        shares,
+        limit=price,
+        leg=leg,
+        extended=True,
+        parent_id=parent_id,
+    )
 
 
 def make_order(
-    entry: Entry, asof_ns: int, role: Role, kind: Kind, quantity: int, *, side: Side | None = None, limit: float = _NAN,
-    stop: float = _NAN, leg: int = -1, extended: bool = False, parent_id: str = "", replaces_id: str = "",
-) -> Order:  # fmt: skip
+    entry: Entry,
+    asof_ns: int,
+    role: Role,
+    kind: Kind,
+    quantity: int,
+    *,
+    side: Side | None = None,
+    limit: float = _NAN,
+    stop: float = _NAN,
+    leg: int = -1,
+    extended: bool = False,
+    parent_id: str = "",
+    replaces_id: str = "",
+) -> Order:
     """Return an order of an entry; without a side it is an exit. The id is a function of entry, role, half and instant."""
-    order_id = content_id("order", entry.entry_id, role.label, leg, asof_ns, entry.revision, parent_id != "")
+    order_id = content_id(
+        "order", entry.entry_id, role.label, leg, asof_ns, entry.revision, parent_id != ""
+    )
     side = Side(-entry.side) if side is None else side
     return Order(
-        order_id, entry.entry_id, entry.signal_id, entry.symbol, side, role, kind, quantity, limit, stop, leg, extended, asof_ns,
-        parent_id, replaces_id,
-    )  # fmt: skip
+        order_id,
+        entry.entry_id,
+        entry.signal_id,
+        entry.symbol,
+        side,
+        role,
+        kind,
+        quantity,
+        limit,
+        stop,
+        leg,
+        extended,
+        asof_ns,
+        parent_id,
+        replaces_id,
+    )

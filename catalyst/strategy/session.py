@@ -89,10 +89,12 @@ def run_session(
     state = roll_day(state, session)
     if state.entries:
         actions = yield Actions(session, tuple(e.symbol for e in state.entries))
-        assert isinstance(actions, tuple)  # noqa: S101 - the answer to Actions
+        assert isinstance(actions, tuple)
         state, cancels, orders, done = apply_actions(state, actions, session)  # type: ignore[arg-type]
         if done or cancels:
-            yield Decided(Decision(session.pre_ns, scan=False, cancels=cancels, orders=orders), state, done)
+            yield Decided(
+                Decision(session.pre_ns, scan=False, cancels=cancels, orders=orders), state, done
+            )
     scans = set(scan_instants(session, grid, params))
     first_scan = min(scans)
     for asof_ns in sorted(scans.union(bar_ends(session, grid))):
@@ -100,7 +102,7 @@ def run_session(
         if not scan and not state.entries:
             continue
         answer = yield Advance(asof_ns)
-        assert isinstance(answer, tuple)  # noqa: S101 - the answer to Advance
+        assert isinstance(answer, tuple)
         fills, survey = answer
         choose = scan and (grid.daily or chooses_active(session, asof_ns, params, first_scan))
         wanted = np.array([e.symbol for e in state.entries], np.int32)
@@ -109,7 +111,7 @@ def run_session(
             narrowed = narrow(survey, state.active, params, choose=choose)  # type: ignore[arg-type]
             wanted = np.union1d(wanted, narrowed.passed) if len(wanted) else narrowed.passed
         view = yield Look(asof_ns, wanted, survey, scan, choose)  # type: ignore[arg-type]
-        assert isinstance(view, MarketView)  # noqa: S101 - the answer to Look
+        assert isinstance(view, MarketView)
         state, decision = step(state, view, fills, params, narrowed=narrowed)  # type: ignore[arg-type]
         yield Decided(decision, state)
     return state

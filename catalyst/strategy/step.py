@@ -62,6 +62,11 @@ def step(
             sent += entry_orders
         signals.append(served)
     return state, Decision(
-        view.asof_ns, scan=True, screen=screen, patterns=tuple(patterns), signals=tuple(signals), cancels=cancels,
+        view.asof_ns,
+        scan=True,
+        screen=screen,
+        patterns=tuple(patterns),
+        signals=tuple(signals),
+        cancels=cancels,
         orders=tuple(sent),
-    )  # fmt: skip
+    )
