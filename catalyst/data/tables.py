@@ -68,7 +68,7 @@ SCHEMAS: dict[str, pa.Schema] = {
 }  # fmt: skip
 """Columns of each table; every run writes all of them, empty ones too."""
 
-_POLARS: dict[pa.DataType, Any] = {_TEXT: pl.String, _REAL: pl.Float64, _COUNT: pl.Int64, _TEXTS: pl.List(pl.String)}
+_POLARS: dict[pa.DataType, Any] = {_TEXT: pl.String, _REAL: pl.Float64, _COUNT: pl.Int64}
 _PART_ROWS = 100_000
 
 
@@ -160,6 +160,8 @@ def _array(values: Any, column: pa.Field) -> pa.Array:  # noqa: ANN401 - a colum
     # pyarrow's own conversion of lists imports pandas, which costs a second; polars' doesn't.
     if column.name == "news_ids":
         return _ids(values)
+    if column.type == _TEXTS:
+        return _texts(values)
     if column.type == _MONEY:
         return _money(values)
     if column.type == _TS:
@@ -176,12 +178,20 @@ def _money(micro: Sequence[int]) -> pa.Array:
     return pa.Array.from_buffers(_MONEY, len(whole), [None, pa.py_buffer(words.tobytes())])
 
 
+def _texts(rows: Sequence[Sequence[str]]) -> pa.Array:
+    flat = pl.Series([text for row in rows for text in row], dtype=pl.String)
+    return _listed(rows, flat.to_arrow().cast(_TEXT))
+
+
 def _ids(rows: Sequence[Sequence[int]]) -> pa.Array:
-    """Return lists of 64-bit ids as lists of 16 hexadecimal digits, without a Python string for each."""
-    ends = np.zeros(len(rows) + 1, np.int32)
-    np.cumsum([len(row) for row in rows], out=ends[1:])
-    flat = np.fromiter((i for row in rows for i in row), np.uint64, int(ends[-1]))
+    # Lists of 64-bit ids become lists of 16 hexadecimal digits without a Python string for each.
+    flat = np.fromiter((i for row in rows for i in row), np.uint64)
     digits = flat.astype(">u8").tobytes().hex().encode()
     starts = np.arange(len(flat) + 1, dtype=np.int32) * _ID_DIGITS
-    texts = pa.StringArray.from_buffers(len(flat), pa.py_buffer(starts.tobytes()), pa.py_buffer(digits))
-    return pa.ListArray.from_buffers(_TEXTS, len(rows), [None, pa.py_buffer(ends.tobytes())], children=[texts])
+    return _listed(rows, pa.StringArray.from_buffers(len(flat), pa.py_buffer(starts.tobytes()), pa.py_buffer(digits)))
+
+
+def _listed(rows: Sequence[Sequence[object]], flat: pa.Array) -> pa.Array:
+    ends = np.zeros(len(rows) + 1, np.int32)
+    np.cumsum([len(row) for row in rows], out=ends[1:])
+    return pa.ListArray.from_buffers(_TEXTS, len(rows), [None, pa.py_buffer(ends.tobytes())], children=[flat])

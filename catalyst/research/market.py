@@ -91,9 +91,8 @@ class Market:
         self._asof_ns = session.pre_ns
         if not self._news_ns:
             self._news_ns = session.pre_ns - _NEWS_REACH_NS
-        self.history.news.push(self.feed.news(self._news_ns, session.pre_ns))
-        self._news = self.feed.news(session.pre_ns, session.post_ns)
-        self._news_at = 0
+        self._news, self._news_at = self.feed.news(self._news_ns, session.post_ns), 0
+        self._push_news(session.pre_ns)
         self._news_ns = session.post_ns
         self._before = session
         self.adjusted = np.where(self._today.adjusted >= 0, self._today.adjusted, self.adjusted).astype(np.int8)
@@ -152,6 +151,9 @@ class Market:
         end = int(self._queue_known.searchsorted(asof_ns, side="right"))
         self.history.push(self._queue, self._pushed, end)
         self._pushed = max(end, self._pushed)
+        self._push_news(asof_ns)
+
+    def _push_news(self, asof_ns: int) -> None:
         known = self._news.known_ns
         if self._news_at < len(known) and known[self._news_at] <= asof_ns:
             end = int(known.searchsorted(asof_ns, side="right"))
