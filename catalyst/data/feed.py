@@ -416,7 +416,8 @@ class Feed:
                         known,
                     )
                 )
-        return sorted(rows, key=lambda row: (row[3], row))
+        # Of two rows known at once, the one that ends the membership is the later word.
+        return sorted(rows, key=lambda row: (row[3], row[0], row[1], -row[2]))
 
     def _read_actions(self) -> list[Action]:
         frame = self.lake.actions()
