@@ -57,6 +57,12 @@ ENRICH_EPILOG = """
 
     catalyst data enrich --lake my-lake      # after a change of the enrichment tables
 """
+SAMPLE_EPILOG = """
+**Examples**
+
+    catalyst data sample                         # the bundled sample, where backtest looks for it
+    catalyst data sample --null --lake null      # the same market without an edge
+"""
 
 # Files are put together up to this size, so that many small ones are merged in one go.
 _GROUP_BYTES = 64 * 2**20
@@ -228,6 +234,31 @@ def enrich(*, lake: LakeOption = None, as_json: JsonOption = False) -> None:
         typer.echo(json.dumps(found | {"enrichment_hash": enrichment, "data_digest": data}))
     else:
         _say(f"{rows:,} rows of news enriched in {root}, {files:,} files changed")
+
+
+@app.command("sample", epilog=SAMPLE_EPILOG)
+def sample(
+    *,
+    lake: Annotated[
+        Path | None, typer.Option("--lake", help="Where to; default the bundled sample's place.")
+    ] = None,
+    null: Annotated[bool, typer.Option("--null", help="Plant no edge.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate the **synthetic** sample: every company, price and headline in it is made up."""
+    from rich.console import Console
+
+    from catalyst.data.sample_lake import fill_sample
+    from catalyst.data.settings import sample_root
+
+    default = sample_root()
+    root = lake or (default.with_name(f"{default.name}-null") if null else default)
+    with Console(file=sys.stderr).status("simulating ...") as status:
+        fill_sample(root, null=null, tell=lambda text: status.update(f"{text} ..."))
+    if as_json:
+        typer.echo(json.dumps({"lake": str(root), "synthetic": True, "edge": not null}))
+    else:
+        _say(f"wrote the synthetic sample {'without' if null else 'with'} an edge to {root}")
 
 
 def _mapping(text: str | None) -> dict[str, str] | None:
