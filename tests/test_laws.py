@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
-from builders import GRIDS, SPEC, Desk, news
+from builders import FIVE, GRIDS, NAMES, SPEC, Desk, at, news, view
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalyst.strategy.clock import bar_ends, flatten_instant, is_regular_bar, scan_instants
-from catalyst.strategy.decisions import Fill
+from catalyst.strategy.decisions import Decision, Fill
 from catalyst.strategy.exchange import Bar, Working
+from catalyst.strategy.ledger import begin
 from catalyst.strategy.money import notional_micro
 from catalyst.strategy.news import empty_news
 from catalyst.strategy.params import Params
-from catalyst.strategy.portfolio import Action, Entry
-from catalyst.strategy.reasons import Role
+from catalyst.strategy.portfolio import Action, Entry, PortfolioState
+from catalyst.strategy.reasons import Outcome, Role
+from catalyst.strategy.step import step
+from catalyst.strategy.values import MarketView
 
 DAYS = ("2015-03-03", "2015-03-04", "2015-03-05")
 STOPS = (Role.STOP, Role.TRAILING_STOP)
@@ -224,10 +229,141 @@ def enter(desk: Desk, rng: np.random.Generator, b: Bar) -> None:
 @pytest.mark.parametrize("name", ["5m", "15m", "1h", "1h from the open"])
 @pytest.mark.parametrize("kind", PARAMS)
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=25)
+@settings(max_examples=12)
 def test_no_run_loses_a_share_a_micro_dollar_or_its_protection(
     name: str, kind: str, seed: int
 ) -> None:
     watch = run(seed, PARAMS[kind], name)
 
     assert len(watch.fill_ids) == len(watch.desk.fills)
+
+
+# The step is a function of its inputs alone
+
+
+@dataclass
+class Answers:
+    """One instant's inputs of the step, and a copy of them made before."""
+
+    state: PortfolioState
+    view: MarketView
+    params: Params
+
+    def step(self) -> tuple[PortfolioState, Decision]:
+        return step(self.state, self.view, (), self.params)
+
+
+def instant(seed: int, *, held: bool) -> Answers:
+    """Give a scan of seven symbols with random bars and news, with or without a position."""
+    rng = np.random.default_rng(seed)
+    f = FIVE.timeframe_ns
+    now = at("12:00")
+    bars: dict[int, list[Bar]] = {}
+    for symbol in range(len(NAMES)):
+        close = 100 * np.exp(np.cumsum(rng.normal(0, 0.004, 80)))
+        open_ = np.concatenate([[100.0], close[:-1]]) * np.exp(rng.normal(0, 0.002, 80))
+        wick = np.exp(np.abs(rng.normal(0, 0.003, (2, 80))))
+        high, low = np.maximum(open_, close) * wick[0], np.minimum(open_, close) / wick[1]
+        volume = np.floor(1e5 * rng.random(80) + 1e4)
+        rows: list[list[float]] = np.stack([open_, high, low, close, volume]).T.tolist()
+        bars[symbol] = [
+            Bar(now - (80 - k) * f, now - (79 - k) * f, o, h, low_, c, v, regular=True)
+            for k, (o, h, low_, c, v) in enumerate(rows)
+        ]
+    batch = news(
+        *[
+            {
+                "symbol": int(rng.integers(0, 7)),
+                "published_ns": now - 10**9 * (40 - k),
+                "sentiment": float(rng.uniform(-1, 1)),
+            }
+            for k in range(20)
+        ]
+    )
+    price = np.array([bars[s][-1].close for s in range(7)])
+    seen = view("12:00", bars, scan=True, news=batch, price=price)
+    frame = replace(seen.base)
+    seen = replace(seen, frames=(frame,), frame_ns=(f,), frame_slot_ns=(now - f,))
+    stopped = (0, 1, 2, 3) if seed % 3 == 0 else ()
+    state = replace(begin(SPEC), day=seen.session.day, stopped_today=stopped)
+    if held:
+        desk = Desk(SPEC)
+        desk.enter("11:00", shares=100)
+        desk.trade(("11:00", 100, 100, 100, 100, 1e6))
+        state = desk.state
+    return Answers(
+        state,
+        seen,
+        SPEC.replace(
+            allow_short=True, catalyst_min=0, events_alone=True, half_from=31, quarter_from=1
+        ),
+    )
+
+
+def alike(one: Any, two: Any) -> bool:  # noqa: ANN401 - values of any shape, compared to the bit
+    if isinstance(one, np.ndarray):
+        return bool(
+            one.dtype == two.dtype and one.shape == two.shape and one.tobytes() == two.tobytes()
+        )
+    if is_dataclass(one):
+        return type(one) is type(two) and all(
+            alike(getattr(one, f.name), getattr(two, f.name)) for f in fields(one)
+        )
+    if isinstance(one, (tuple, list)):
+        return len(one) == len(two) and all(alike(a, b) for a, b in zip(one, two, strict=True))
+    return bool(one == two or (one != one and two != two))  # noqa: PLR0124 - NaN
+
+
+@given(seed=st.integers(0, 2**32), held=st.booleans())
+@settings(max_examples=20)
+def test_a_step_changes_none_of_its_inputs_and_repeats_itself(seed: int, held: int) -> None:
+    asked = instant(seed, held=bool(held))
+    kept = copy.deepcopy((asked.state, asked.view))
+    one, two = asked.step(), asked.step()
+
+    assert alike((asked.state, asked.view), kept)
+    assert alike(one, two)
+
+
+def test_the_steps_under_that_law_do_something() -> None:
+    decisions = [instant(seed, held=seed % 2 == 0).step()[1] for seed in range(30)]
+    outcomes = {s.outcome for d in decisions for s in d.signals}
+
+    assert outcomes == set(Outcome)
+    assert sum(len(d.orders) for d in decisions) > 30
+    assert sum(len(d.patterns) for d in decisions) > 30
+
+
+def test_incident_20_without_news_nothing_is_entered() -> None:
+    for seed in range(30):
+        asked = instant(seed, held=False)
+        quiet = replace(asked.view, survey=replace(asked.view.survey, news=empty_news()))
+        state, decision = step(asked.state, quiet, (), SPEC)
+
+        assert decision.orders == ()
+        assert decision.signals == ()
+        assert state.entries == ()
+
+
+def test_incident_20_without_news_exits_go_on() -> None:
+    desk = Desk(SPEC)
+    desk.enter("10:00", shares=100)
+    desk.trade(("10:00", 100, 100, 100, 100, 1e6), ("15:50", 101, 101, 101, 101, 1e6))
+
+    assert desk.entry.exiting is Role.FLATTEN
+
+
+def test_a_symbol_without_news_changes_no_decision_about_the_others() -> None:
+    for seed in range(20):
+        asked = instant(seed, held=False)
+        told = set(asked.view.survey.news.symbol.tolist())
+        silent = [s for s in range(7) if s not in told]
+        louder = replace(
+            asked.view.survey,
+            rvol=np.where(np.isin(np.arange(7), silent), 99.0, 2.0),
+            price=asked.view.survey.price.copy(),
+        )
+        one = asked.step()[1]
+        two = step(asked.state, replace(asked.view, survey=louder), (), asked.params)[1]
+
+        assert alike([one.orders, one.signals], [two.orders, two.signals])
