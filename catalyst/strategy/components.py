@@ -2,17 +2,17 @@
 
 A component is a pure function with the signature of its kind:
 
-====================  =====================================================================================
+====================  ============================================================================
 kind                  signature
-====================  =====================================================================================
-``catalyst_score``    ``f(news, n_symbols, asof_ns, params) -> (score float64[m], direction float64[m])``
+====================  ============================================================================
+``catalyst_score``    ``f(news, n_symbols, asof_ns, params) -> (score, direction)``, float64[m] each
 ``technical_score``   ``f(bars, params) -> float64[k]``, 0 to 100 for a long
 ``volume_score``      ``f(rvol, params) -> float64[k]``, 0 to 100
 ``patterns``          ``f(open_, high, low, close, volume) -> int`` for the last of the given bars
 ``entry_filters``     ``f(view, rows, params) -> bool[len(rows)]``; rows index ``view.symbols``
 ``exits``             ``f(view, row, entry, params) -> bool``
 ``scored``            ``f(view, row, side, params) -> float``, 0 to 100
-====================  =====================================================================================
+====================  ============================================================================
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ PATTERN_NAMES = (
     "CDL3WHITESOLDIERS",
     "CDL3BLACKCROWS",
 )
-"""The candlesticks that a variant may name one by one; `candles.PATTERNS` are the same, and a test says so."""
+"""The candlesticks that a variant may name one by one, in the order of `candles.PATTERNS`."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,14 @@ class Component:
     function: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
 
 
-def as_component(kind: str, value: Any) -> Component:
+def as_component(kind: str, value: object) -> Component:
     """Make a component of a built-in's name or of a function.
 
     Raises
     ------
     ParamsError
-        If a name is not a built-in's (``module:function`` is resolved by `Params.load`, which may import).
+        If a name is not a built-in's; `Params.load`, which may import, resolves
+        ``module:function`` before.
     """
     if isinstance(value, Component):
         return value
@@ -121,8 +122,8 @@ def code_hash(function: Callable[..., Any]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _feed_function(digest: Any, function: Callable[..., Any], seen: tuple[object, ...]) -> None:
-    plain = getattr(function, "py_func", function)
+def _feed_function(digest: hashlib._Hash, function: object, seen: tuple[object, ...]) -> None:
+    plain: Any = getattr(function, "py_func", function)
     code = getattr(plain, "__code__", None)
     if code is None:
         raise ParamsError(
@@ -139,12 +140,13 @@ def _feed_function(digest: Any, function: Callable[..., Any], seen: tuple[object
         _feed_value(digest, value, seen)
 
 
-def _names(code: Any) -> list[str]:
+# Code objects have a type in a module that the strategy may not import.
+def _names(code: Any) -> list[str]:  # noqa: ANN401 - see above
     inner = [name for c in code.co_consts if hasattr(c, "co_code") for name in _names(c)]
     return sorted({*code.co_names, *inner})
 
 
-def _feed_code(digest: Any, code: Any) -> None:
+def _feed_code(digest: hashlib._Hash, code: Any) -> None:  # noqa: ANN401 - see above
     digest.update(code.co_code)
     digest.update(repr((code.co_names, code.co_varnames)).encode())
     for constant in code.co_consts:
@@ -154,7 +156,7 @@ def _feed_code(digest: Any, code: Any) -> None:
             _feed_value(digest, constant, ())
 
 
-def _feed_value(digest: Any, value: Any, seen: tuple[object, ...]) -> None:
+def _feed_value(digest: hashlib._Hash, value: object, seen: tuple[object, ...]) -> None:
     if isinstance(value, (frozenset, set)):
         digest.update(repr(sorted(map(repr, value))).encode())
     elif isinstance(value, (tuple, list)):
@@ -168,5 +170,6 @@ def _feed_value(digest: Any, value: Any, seen: tuple[object, ...]) -> None:
         digest.update(text.encode())
     elif not hasattr(value, "__spec__") and not isinstance(value, type):
         raise ParamsError(
-            f"a component uses {text}, which has no lasting content; expected numbers, text, arrays or functions"
+            f"a component uses {text}, which has no lasting content; expected numbers, text, "
+            "arrays or functions"
         )
