@@ -18,7 +18,7 @@ from __future__ import annotations
 
 
 class CatalystError(Exception):
-    """Raise for any failure that catalyst foresees; the command line prints it without traceback."""
+    """Raise for any failure that catalyst foresees; the command line prints it as a sentence."""
 
 
 class InputError(CatalystError):

@@ -1,4 +1,4 @@
-"""The instants of a session: scans, looks, slots of larger bars. Pure arithmetic on int64 ns UTC."""
+"""The instants of a session: scans, looks, slots of larger bars. Arithmetic on int64 ns UTC."""
 
 from __future__ import annotations
 
@@ -39,13 +39,14 @@ def is_regular_bar(session: Session, ts_ns: int, timeframe_ns: int) -> bool:
 def scan_instants(session: Session, grid: Grid, params: Params) -> list[int]:
     """Return the instants of a session at which the whole step scans, ascending.
 
-    Every ``scan_minutes`` in pre-market and regular hours and every ``scan_minutes_after_hours`` after
-    them, on multiples of that length since New York's midnight, never more often than base bars. With daily bars: the close.
+    Every ``scan_minutes`` in pre-market and regular hours and every ``scan_minutes_after_hours``
+    after them, on multiples of that length since New York's midnight, never more often than base
+    bars. With daily bars: the close.
     """
     if grid.daily:
         return [session.close_ns]
     midnight = session.pre_ns - 4 * HOUR_NS
-    out = []
+    out: list[int] = []
     for first, last, minutes in (
         (session.pre_ns, session.close_ns, params.screen.scan_minutes),
         (session.close_ns, session.post_ns, params.screen.scan_minutes_after_hours),
@@ -59,8 +60,8 @@ def scan_instants(session: Session, grid: Grid, params: Params) -> list[int]:
 def bar_ends(session: Session, grid: Grid) -> list[int]:
     """Return the instants at which a base bar may end, ascending; the instants of looks.
 
-    Clock-anchored grids end on multiples of the timeframe from 04:00 to 20:00; those anchored at the
-    open do so in regular hours, and a bar that overlaps the close ends after it.
+    Clock-anchored grids end on multiples of the timeframe from 04:00 to 20:00; those anchored at
+    the open do so in regular hours, and a bar that overlaps the close ends after it.
     """
     if grid.daily:
         return [session.close_ns]
@@ -74,7 +75,7 @@ def bar_ends(session: Session, grid: Grid) -> list[int]:
 
 
 def chooses_active(session: Session, asof_ns: int, params: Params, first_scan_ns: int) -> bool:
-    """Tell whether the symbols of the first stage are chosen anew: on half hours and at the day's first scan."""
+    """Tell whether the first stage is chosen anew: on half hours and at the day's first scan."""
     midnight = session.pre_ns - 4 * HOUR_NS
     return (
         asof_ns == first_scan_ns
@@ -83,7 +84,10 @@ def chooses_active(session: Session, asof_ns: int, params: Params, first_scan_ns
 
 
 def flatten_instant(session: Session, grid: Grid, params: Params) -> int | None:
-    """Return the last bar boundary at or before the close less ``flatten_minutes``; None where nothing is flattened."""
+    """Return the last bar boundary at or before the close less ``flatten_minutes``.
+
+    None where nothing is flattened.
+    """
     if grid.daily or not params.risk.flatten_at_close:
         return None
     f = grid.timeframe_ns
@@ -94,10 +98,13 @@ def flatten_instant(session: Session, grid: Grid, params: Params) -> int | None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def slot_nb(pre_ns, open_ns, close_ns, post_ns, ts_ns, length_ns):
+def slot_nb(
+    pre_ns: int, open_ns: int, close_ns: int, post_ns: int, ts_ns: int, length_ns: int
+) -> tuple[int, int]:
     """Return start and end of the larger bar that an instant lies in, as two int64 ns.
 
-    Cut from the session's open in regular hours, on the clock outside; a slot ends where its market state does.
+    Cut from the session's open in regular hours, on the clock outside; a slot ends where its market
+    state does.
     """
     if ts_ns < open_ns:
         start = pre_ns + (ts_ns - pre_ns) // length_ns * length_ns
@@ -114,7 +121,7 @@ def slot_of(session: Session, ts_ns: int, length_ns: int) -> tuple[int, int]:
     """Return start and end (ns) of the larger bar that an instant of a session lies in."""
     return slot_nb(
         session.pre_ns, session.open_ns, session.close_ns, session.post_ns, ts_ns, length_ns
-    )  # type: ignore[no-any-return]
+    )
 
 
 def last_complete_slot(

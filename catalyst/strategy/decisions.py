@@ -20,7 +20,7 @@ class Order:
     symbol
         Index in the run's symbol table.
     leg
-        0 for the half with target 1, 1 for the half with target 2, -1 for an exit of the whole position.
+        0 for the half with target 1, 1 for the half with target 2, -1 for an exit of both.
     limit, stop
         USD, NaN where not of that kind.
     extended
@@ -74,7 +74,9 @@ class Fill:
 
 @dataclass(frozen=True)
 class Screen:
-    """Hold who passed each stage of the funnel, and why the others did not; one row a symbol and stage.
+    """Hold who passed each stage of the funnel, and why the others did not.
+
+    One row a symbol and stage.
 
     Attributes
     ----------

@@ -1,8 +1,9 @@
 """A matching engine for one symbol and one bar: the fill model of replay and of the paper exchange.
 
-Source: the specification, section 9. Within a bar: exits of what was held before, stops before targets; then
-entries; then the protection of what has just been entered. All fills of a symbol in a bar share
-``participation_frac`` of its volume. Halted symbols have no bar and fill nothing; a bar without volume fills nothing.
+Source: the specification, section 9. Within a bar: exits of what was held before, stops before
+targets; then entries; then the protection of what has just been entered. All fills of a symbol in a
+bar share ``participation_frac`` of its volume. Halted symbols have no bar and fill nothing; a bar
+without volume fills nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from catalyst.strategy.reasons import Kind, Role, Side
 
 
 class Bar(NamedTuple):
-    """Hold one base bar as the exchange sees it: start and end in ns, USD, shares, and whether it is of regular hours."""
+    """Hold one base bar as the exchange sees it: start and end in ns, prices in USD, shares.
+
+    ``regular`` says whether it overlaps regular hours.
+    """
 
     ts_ns: int
     end_ns: int
@@ -95,8 +99,7 @@ class Book:
 
 
 class _Bar:
-    """The state of matching inside one bar: the volume still to be shared and the fills so far."""
-
+    # The state of matching inside one bar: the volume still to be shared and the fills so far.
     __slots__ = ("bar", "budget", "fills", "params", "rows")
 
     def __init__(self, rows: list[Working], bar: Bar, params: ExecutionParams) -> None:
@@ -169,7 +172,7 @@ class _Bar:
         )
 
     def enter(self, which: list[int]) -> None:
-        """Fill the entries, both halves before anything they wake: then the stops, then the targets."""
+        # Both halves before anything they wake: then the stops, then the targets.
         bar = self.bar
         woken: list[int] = []
         all_at_open = True
@@ -226,7 +229,8 @@ def _settled(at: _Bar) -> tuple[Working, ...]:
 
 
 def _reconciled(kept: list[Working], fills: list[Fill], rows: list[Working]) -> list[Working]:
-    """Shrink each order by what its one-cancels-other sibling has filled, and drop siblings of triggered stops."""
+    # An order shrinks by what its one-cancels-other sibling has filled; siblings of triggered stops
+    # go.
     by_order: dict[str, int] = {}
     for f in fills:
         by_order[f.order_id] = by_order.get(f.order_id, 0) + f.quantity

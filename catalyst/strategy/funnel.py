@@ -1,18 +1,18 @@
-"""The funnel 50 -> 20 -> 5 (specification, section 4): who passed each stage, and the first rule that stopped the others."""
+"""The funnel 50 -> 20 -> 5 (specification, section 4): who passed, and what stopped the others."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from catalyst.strategy.decisions import Screen
+from catalyst.strategy.funnel_kernels import Stage, cut_nb, screen_nb, stages_nb
 from catalyst.strategy.indicators import technical_scores_nb
 from catalyst.strategy.news import catalyst_scores, sign
 from catalyst.strategy.params import Params
 from catalyst.strategy.reasons import Reason
-from catalyst.strategy.values import BarPanel, Bytes, Floats, Indices, MarketView, Survey
+from catalyst.strategy.values import BarPanel, Floats, Indices, Ints, MarketView, Survey
 
 _R = {reason: int(reason) for reason in Reason}
 
@@ -32,17 +32,17 @@ class Narrowed:
     ranked
         Stage 20 rows, one for each active symbol.
     validated
-        Stage 5 rows, one for each symbol that passed stage 20, before the ranking of those that passed.
+        Stage 5 rows, one for each symbol that passed stage 20, before those that passed are ranked.
     passed : int32[k]
         Symbols that passed validation, ascending.
     """
 
     score: Floats
     direction: Floats
-    chosen: tuple[Indices, Bytes, Floats, Floats] | None
+    chosen: Stage | None
     active: Indices
-    ranked: tuple[Indices, Bytes, Floats, Floats]
-    validated: tuple[Indices, Bytes, Floats, Floats]
+    ranked: Stage
+    validated: Stage
     passed: Indices
 
 
@@ -92,7 +92,7 @@ def narrow(survey: Survey, active: Indices, params: Params, *, choose: bool) -> 
     )
 
 
-def _choose(survey: Survey, params: Params) -> tuple[Indices, Bytes, Floats, Floats]:
+def _choose(survey: Survey, params: Params) -> Stage:
     p = params.screen
     with_news = np.zeros(len(survey.price), np.bool_)
     with_news[survey.news.symbol] = True
@@ -105,125 +105,16 @@ def _choose(survey: Survey, params: Params) -> tuple[Indices, Bytes, Floats, Flo
     member = survey.member[symbols]
     history = survey.n_sessions[symbols]
     short = history < p.sessions_min
-    reason[short], value[short], threshold[short] = (
-        _R[Reason.NO_HISTORY],
-        history[short],
-        p.sessions_min,
-    )
+    reason[short] = _R[Reason.NO_HISTORY]
+    value[short], threshold[short] = history[short], p.sessions_min
     reason[~member], value[~member], threshold[~member] = _R[Reason.NOT_IN_UNIVERSE], 0.0, 1.0
-    _cut(symbols, reason, value, threshold, p.active_count)
+    cut_nb(reason, value, threshold, p.active_count)
     return symbols, reason, value, threshold
-
-
-def _cut(symbols: Indices, reason: Bytes, value: Floats, threshold: Floats, count: int) -> None:
-    """Keep the ``count`` highest of those not yet dropped, ties by symbol; the others' threshold is the last admitted value."""
-    cut_nb(symbols, reason, value, threshold, count)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def cut_nb(symbols, reason, value, threshold, count):
-    """Drop by rank all but the ``count`` highest of those whose reason is 0.
-
-    Parameters
-    ----------
-    symbols : int32[n]
-        Ascending, so that ties break by symbol.
-    reason : int8[n]; value, threshold : float64[n]
-        Value ranks; reason and threshold (the last admitted value) are set for those dropped.
-    """
-    alive = np.flatnonzero(reason == 0)
-    if alive.shape[0] <= count:
-        return
-    order = alive[np.argsort(-value[alive], kind="mergesort")]
-    for k in range(count, order.shape[0]):
-        reason[order[k]] = _RANK
-        threshold[order[k]] = value[order[count - 1]]
-
-
-_RANK, _CATALYST_MIN = _R[Reason.RANK], _R[Reason.CATALYST_MIN]
-_CODES = (
-    _R[Reason.PRICE_MIN],
-    _R[Reason.PRICE_MAX],
-    _R[Reason.VOLUME_MIN],
-    _R[Reason.RVOL_HISTORY],
-    _R[Reason.RVOL_MIN],
-    _R[Reason.BARS_MIN],
-)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def stages_nb(
-    active,
-    score,
-    price,
-    volume,
-    rvol,
-    rvol_sessions,
-    n_bars,
-    required,
-    catalyst_min,
-    catalyst_count,
-    price_min,
-    price_max,
-    volume_min,
-    rvol_history,
-    rvol_sessions_min,
-    rvol_min,
-    bars_min,
-):
-    """Rank the first stage by catalyst, and validate those that pass.
-
-    Parameters
-    ----------
-    active : int32[k]
-        Symbols of the first stage, ascending.
-    score, price, volume, rvol : float64[m]; rvol_sessions, n_bars : int32[m]
-        Numbers of every symbol.
-    required ... bars_min
-        Switches and thresholds in the order of the rules.
-
-    Returns
-    -------
-    ranked, validated : (int32[n], int8[n], float64[n], float64[n])
-        Symbol, reason, value and threshold of each, by symbol.
-    """
-    below_price, above_price, thin, unknown, usual, few = _CODES
-    k = active.shape[0]
-    value = np.empty(k)
-    reason = np.zeros(k, np.int8)
-    threshold = np.full(k, np.nan)
-    for a in range(k):
-        value[a] = score[active[a]]
-        if required and value[a] < catalyst_min:
-            reason[a] = _CATALYST_MIN
-            threshold[a] = catalyst_min
-    cut_nb(active, reason, value, threshold, catalyst_count)
-    symbols = active[reason == 0]
-    n = symbols.shape[0]
-    why = np.zeros(n, np.int8)
-    what = np.full(n, np.nan)
-    limit = np.full(n, np.nan)
-    for r in range(n):
-        i = symbols[r]
-        known = rvol_sessions[i] >= rvol_sessions_min
-        if not price[i] >= price_min:
-            why[r], what[r], limit[r] = below_price, price[i], price_min
-        elif not price[i] <= price_max:
-            why[r], what[r], limit[r] = above_price, price[i], price_max
-        elif not volume[i] >= volume_min:
-            why[r], what[r], limit[r] = thin, volume[i], volume_min
-        elif not known and rvol_history:
-            why[r], what[r], limit[r] = unknown, rvol_sessions[i], rvol_sessions_min
-        elif known and not rvol[i] >= rvol_min:
-            why[r], what[r], limit[r] = usual, rvol[i], rvol_min
-        elif n_bars[i] < bars_min:
-            why[r], what[r], limit[r] = few, n_bars[i], bars_min
-    return (active, reason, value, threshold), (symbols, why, what, limit)
 
 
 @dataclass(frozen=True)
 class Finalists:
-    """Hold the symbols of the last stage, best first, with their scores for the direction of their catalyst.
+    """Hold the symbols of the last stage, best first, with their scores.
 
     Attributes
     ----------
@@ -237,7 +128,7 @@ class Finalists:
         Volume score, 0 to 100.
     """
 
-    row: Indices
+    row: Ints
     symbol: Indices
     technical: Floats
     volume: Floats
@@ -258,7 +149,7 @@ def finish(view: MarketView, narrowed: Narrowed, params: Params) -> tuple[Screen
     survey = view.survey
     symbols, reason, value, threshold = narrowed.validated
     passed = narrowed.passed
-    rows = np.searchsorted(view.symbols, passed)
+    rows = np.searchsorted(view.symbols, passed).astype(np.int64)
     bars = view.base if len(rows) == len(view.symbols) else _taken(view.base, rows)
     technical = (params.technical_score.function or technical_scores)(bars, params)
     volume = (params.volume_score.function or volume_scores)(survey.rvol[passed], params)
@@ -273,24 +164,20 @@ def finish(view: MarketView, narrowed: Narrowed, params: Params) -> tuple[Screen
     at = np.flatnonzero(reason == 0)
     for component in params.entry_filters:
         if component.function is not None:
-            refused = ~np.asarray(component.function(view, rows, params), dtype=np.bool_) & (
-                reason[at] == 0
-            )
-            reason[at[refused]], value[at[refused]], threshold[at[refused]] = (
-                _R[Reason.ENTRY_FILTER],
-                0.0,
-                1.0,
-            )
+            kept = np.asarray(component.function(view, rows, params), dtype=np.bool_)
+            refused = ~kept & (reason[at] == 0)
+            reason[at[refused]] = _R[Reason.ENTRY_FILTER]
+            value[at[refused]], threshold[at[refused]] = 0.0, 1.0
     open_ = reason[at] == 0
     value[at[open_]] = combined[open_]
-    _cut(symbols, reason, value, threshold, p.final_count)
+    cut_nb(reason, value, threshold, p.final_count)
     final = np.flatnonzero(reason[at] == 0)
     order = final[np.lexsort((passed[final], -combined[final]))]
     finalists = Finalists(rows[order], passed[order], technical[order], volume[order])
     return _screen(narrowed, (symbols, reason, value, threshold), survey), finalists
 
 
-def _taken(panel: BarPanel, rows: Indices) -> BarPanel:
+def _taken(panel: BarPanel, rows: Ints) -> BarPanel:
     return BarPanel(
         *(
             getattr(panel, name)[rows]
@@ -299,9 +186,7 @@ def _taken(panel: BarPanel, rows: Indices) -> BarPanel:
     )
 
 
-def _screen(
-    narrowed: Narrowed, last: tuple[Indices, Bytes, Floats, Floats], survey: Survey
-) -> Screen:
+def _screen(narrowed: Narrowed, last: Stage, survey: Survey) -> Screen:
     chosen = narrowed.chosen or _NOBODY
     return Screen(
         *screen_nb(
@@ -319,51 +204,6 @@ def _screen(
 
 
 _NOBODY = (np.empty(0, np.int32), np.empty(0, np.int8), np.empty(0), np.empty(0))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def screen_nb(first, second, last, score, direction, price, volume, previous_close, rvol):
-    """Lay three stages and what the symbols look like side by side, in the order of the fields of `Screen`.
-
-    Parameters
-    ----------
-    first, second, last : (int32[n], int8[n], float64[n], float64[n])
-        Symbol, reason, value and threshold of each row of a stage.
-    score, direction, price, volume, previous_close, rvol : float64[m]
-        Numbers of every symbol.
-    """
-    n = first[0].shape[0] + second[0].shape[0] + last[0].shape[0]
-    symbol, stage, reason = np.empty(n, np.int32), np.empty(n, np.int8), np.empty(n, np.int8)
-    value, threshold = np.empty(n), np.empty(n)
-    scores, directions, prices, volumes = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    changes, rvols = np.empty(n), np.empty(n)
-    r = 0
-    for size, rows in ((50, first), (20, second), (5, last)):
-        for a in range(rows[0].shape[0]):
-            i = rows[0][a]
-            symbol[r], stage[r], reason[r] = i, size, rows[1][a]
-            value[r], threshold[r] = rows[2][a], rows[3][a]
-            scores[r], directions[r], prices[r], volumes[r] = (
-                score[i],
-                direction[i],
-                price[i],
-                volume[i],
-            )
-            changes[r], rvols[r] = price[i] / previous_close[i] - 1.0, rvol[i]
-            r += 1
-    return (
-        symbol,
-        stage,
-        reason,
-        value,
-        threshold,
-        scores,
-        directions,
-        prices,
-        volumes,
-        changes,
-        rvols,
-    )
 
 
 def technical_scores(bars: BarPanel, params: Params) -> Floats:
@@ -404,12 +244,12 @@ def technical_scores(bars: BarPanel, params: Params) -> Floats:
 
 
 def volume_scores(rvol: Floats, params: Params) -> Floats:
-    """Return the volume score, 0 to 100, of relative volumes; an unknown one (NaN) scores the least.
+    """Return the volume score, 0 to 100, of relative volumes; an unknown one scores the least.
 
     Parameters
     ----------
     rvol : float64[k]
-        Times the usual volume.
+        Times the usual volume; NaN is unknown.
     params
         Levels, descending, and their scores.
     """

@@ -1,7 +1,8 @@
-"""What is known so far: own bars, session totals and news, fed in the order in which they became known.
+"""What is known so far: own bars, session totals and news, fed as they became known.
 
-Replay and live feed the same object; `survey` and `panel` copy out of it what a view may hold. Prices and volumes stay as
-they came; splits in effect are applied when copying, as one product, so that where a run began leaves no trace.
+Replay and live feed the same object; `survey` and `panel` copy out of it what a view may hold.
+Prices and volumes stay as they came; splits in effect are applied when copying, as one product, so
+that where a run began leaves no trace.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catalyst.strategy import history_kernels as kernels
 from catalyst.strategy.clock import HOUR_NS, MINUTE_NS, slot_of
+from catalyst.strategy.history_kernels import panel_nb, push_nb, survey_nb
 from catalyst.strategy.news import NewsHistory
 from catalyst.strategy.params import Params
+from catalyst.strategy.session_totals import close_session_nb, coarse_totals_nb, session_means_nb
+from catalyst.strategy.stores import STORE_WINDOWS, Splits, empty_store, empty_totals, no_splits
 from catalyst.strategy.values import BarPanel, Flags, Floats, Grid, Indices, Ints, Session, Survey
 
 SLOT_NS = 5 * MINUTE_NS
@@ -26,15 +29,16 @@ KEPT_SESSIONS = 20
 """Sessions kept of totals and volume profiles."""
 
 FRAME_BARS = 40
-"""Bars copied of each pattern timeframe: 20 before the pattern's first, and room for a user's own."""
+"""Bars copied of each pattern timeframe: 20 before a pattern's first, and room for a user's own."""
 
 _FAR = np.iinfo(np.int64).max
 
 
 def history_sessions(grid: Grid) -> int:
-    """Return how many exchange sessions before today history reaches back, for a grid of base bars.
+    """Return how many exchange sessions before today history reaches back.
 
-    Enough for 250 own bars of a symbol that trades most of the day; older bars are out of reach for every run alike.
+    Enough for 250 own bars of a symbol that trades most of the day; older bars are out of reach for
+    every run alike.
     """
     if grid.daily:
         return 512
@@ -88,15 +92,11 @@ class History:
             sorted(n * MINUTE_NS for n in minutes if n * MINUTE_NS >= grid.timeframe_ns)
         )
         self._lengths = np.array([n for n in self.frame_ns if n > grid.timeframe_ns], np.int64)
-        self._base = kernels.empty_store(n_symbols, kernels.STORE_WINDOWS * params.technical.window)
-        self._frames = kernels.empty_store(
-            n_symbols * len(self._lengths), kernels.STORE_WINDOWS * FRAME_BARS
-        )
-        self._totals = kernels.empty_totals(
-            n_symbols, KEPT_SESSIONS + 1, 1 if grid.daily else SLOTS
-        )
+        self._base = empty_store(n_symbols, STORE_WINDOWS * params.technical.window)
+        self._frames = empty_store(n_symbols * len(self._lengths), STORE_WINDOWS * FRAME_BARS)
+        self._totals = empty_totals(n_symbols, KEPT_SESSIONS + 1, 1 if grid.daily else SLOTS)
         self._split_rows: list[tuple[int, int, float]] = []
-        self._splits = kernels.no_splits(n_symbols)
+        self._splits = no_splits(n_symbols)
         self._sessions: list[Session] = []
         self._bounds = np.zeros((0, 5), np.int64)
         self._member = np.zeros(n_symbols, np.bool_)
@@ -123,7 +123,7 @@ class History:
             Point-in-time universe of the session.
         """
         if self._sessions:
-            kernels.close_session_nb(self._sessions[-1].day, self._totals)
+            close_session_nb(self._sessions[-1].day, self._totals)
         self._sessions = [*self._sessions, session][-(history_sessions(self.grid) + 1) :]
         self._bounds = np.array(
             [(s.day, s.pre_ns, s.open_ns, s.close_ns, s.post_ns) for s in self._sessions], np.int64
@@ -152,14 +152,14 @@ class History:
         raw : bool[n]
             Whether they are unadjusted.
         """
-        kernels.coarse_totals_nb(session.day, symbol, *totals, raw, self._totals)
+        coarse_totals_nb(session.day, symbol, *totals, raw, self._totals)
         self._means = None
 
     def add_split(self, symbol: int, ex_ns: int, *, ratio: float) -> None:
-        """Let a split take effect: bars that start before ``ex_ns`` are seen in new shares from now on."""
+        """Let a split take effect: bars that start before ``ex_ns`` are seen in new shares."""
         self._split_rows = sorted([*self._split_rows, (symbol, ex_ns, ratio)])
         symbols = np.array([row[0] for row in self._split_rows], np.int64)
-        self._splits = kernels.Splits(
+        self._splits = Splits(
             np.searchsorted(symbols, np.arange(self.n_symbols + 1)).astype(np.int64),
             np.array([row[1] for row in self._split_rows], np.int64),
             np.array([row[2] for row in self._split_rows]),
@@ -169,12 +169,13 @@ class History:
     def push(self, rows: Rows, first: int, last: int) -> None:
         """Take in base bars ``first`` to ``last``, which have just become known.
 
-        A bar start that a symbol has already is a correction and replaces the bar; one that comes late is put where it
-        belongs, and the larger bar, totals and volume profile that contain it change from now on.
+        A bar start that a symbol has already is a correction and replaces the bar; one that comes
+        late is put where it belongs, and the larger bar, totals and volume profile that contain it
+        change from now on.
         """
         if last <= first:
             return
-        kernels.push_nb(
+        push_nb(
             rows.symbol,
             rows.ts_ns,
             rows.open,
@@ -202,7 +203,7 @@ class History:
         m = self.n_symbols
         price, n_bars, rvol = np.empty(m), np.empty(m, np.int32), np.empty(m)
         slot = 1 if self.grid.daily else (asof_ns - self.session.pre_ns) // SLOT_NS
-        kernels.survey_nb(
+        survey_nb(
             self._base,
             self._totals,
             self._splits,
@@ -221,19 +222,19 @@ class History:
         after_ns = before.close_ns if self.grid.daily and before else 0
         news = self.news.known(asof_ns, after_ns=after_ns)
         return Survey(
-            asof_ns,
-            news,
-            self._member,
-            n_sessions,
-            volume,
-            dollars,
-            price,
-            closes[:, -1],
-            n_bars,
-            rvol,
-            profile_n,
-            closes,
-            after_ns,
+            asof_ns=asof_ns,
+            news=news,
+            member=self._member,
+            n_sessions=n_sessions,
+            mean_volume=volume,
+            mean_dollars=dollars,
+            price=price,
+            previous_close=closes[:, -1],
+            n_bars=n_bars,
+            rvol=rvol,
+            rvol_sessions=profile_n,
+            session_close=closes,
+            news_after_ns=after_ns,
         )
 
     def panel(
@@ -262,7 +263,7 @@ class History:
             offset = int(np.searchsorted(self._lengths, frame_ns)) * self.n_symbols
             if self.session.pre_ns <= asof_ns < self.session.post_ns:
                 open_from = slot_of(self.session, asof_ns, frame_ns)[0]
-        kernels.panel_nb(
+        panel_nb(
             store,
             offset,
             symbols,
@@ -294,7 +295,7 @@ class History:
                 np.empty((m, slots)),
                 np.empty(m, np.int32),
             )
-            kernels.session_means_nb(
+            session_means_nb(
                 self._totals,
                 self._splits,
                 self.session.day,

@@ -1,140 +1,29 @@
-"""Kernels of `history`: append, correct and aggregate bars; copy windows out.
-
-A store keeps the bars of a symbol ascending in one row of ``capacity`` columns; when a row is full its older half goes.
-"""
+"""Kernels of `History`: take bars in, correct and aggregate them; copy out what a view may hold."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from catalyst.strategy.clock import slot_nb
+from catalyst.strategy.session_totals import session_row_nb
+from catalyst.strategy.stores import STORE_WINDOWS, Splits, Store, Totals, factor_nb, place_nb
 from catalyst.strategy.values import Flags, Floats, Indices, Ints
 
-STORE_WINDOWS = 3
-"""Capacity of a store in windows. At least half of it is always there, so that a bar which comes late within one
-window finds every bar of its slot, wherever the run began."""
-
-
-class Store(NamedTuple):
-    """Hold bars by symbol: ts int64[m, c], prices and volume float64[m, c], raw bool[m, c], n int32[m]."""
-
-    ts: Ints
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-    raw: Flags
-    n: Indices
-
-
-class Totals(NamedTuple):
-    """Hold own sessions by symbol, ascending, the first ``n`` columns used.
-
-    day int64[m, 20]; volume (shares), dollars (USD), close (USD) float64[m, 20]; raw bool[m, 20]; n int32[m];
-    based bool[m, 20]: whether base bars made it; prefix float64[m, 20, slots]: volume from 04:00 to each slot's end.
-    """
-
-    day: Ints
-    volume: Floats
-    dollars: Floats
-    close: Floats
-    raw: Flags
-    n: Indices
-    based: Flags
-    prefix: Floats
-
-
-class Splits(NamedTuple):
-    """Hold splits in effect: those of symbol i are start[i]:start[i + 1], ascending by ex_ns; ratio is new for old."""
-
-    start: Ints
-    ex_ns: Ints
-    ratio: Floats
-
-
-def empty_store(n_symbols: int, capacity: int) -> Store:
-    """Return a store without bars."""
-    shape = (n_symbols, capacity)
-    prices = [np.full(shape, np.nan) for _ in range(4)]
-    return Store(
-        np.zeros(shape, np.int64),
-        *prices,
-        np.zeros(shape),
-        np.ones(shape, np.bool_),
-        np.zeros(n_symbols, np.int32),
-    )
-
-
-def empty_totals(n_symbols: int, n_sessions: int, slots: int) -> Totals:
-    """Return totals without sessions."""
-    shape = (n_symbols, n_sessions)
-    values = [np.zeros(shape) for _ in range(3)]
-    return Totals(
-        np.full(shape, -1, np.int64),
-        *values,
-        np.ones(shape, np.bool_),
-        np.zeros(n_symbols, np.int32),
-        np.zeros(shape, np.bool_),
-        np.zeros((*shape, slots)),
-    )
-
-
-def no_splits(n_symbols: int) -> Splits:
-    """Return an empty table of splits."""
-    return Splits(np.zeros(n_symbols + 1, np.int64), np.zeros(0, np.int64), np.zeros(0))
-
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def factor_nb(splits, i, ts):
-    """Return new shares for one share of symbol ``i`` as of a bar's start: the product of the later splits."""
-    factor = 1.0
-    for j in range(splits.start[i], splits.start[i + 1]):
-        if ts < splits.ex_ns[j]:
-            factor *= splits.ratio[j]
-    return factor
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _move_nb(store, i, a, b):
-    store.ts[i, a] = store.ts[i, b]
-    store.open[i, a] = store.open[i, b]
-    store.high[i, a] = store.high[i, b]
-    store.low[i, a] = store.low[i, b]
-    store.close[i, a] = store.close[i, b]
-    store.volume[i, a] = store.volume[i, b]
-    store.raw[i, a] = store.raw[i, b]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _place_nb(store, i, ts):
-    """Return the column for a bar start in row ``i`` and whether it is there already; make room where it is not."""
-    n = store.n[i]
-    capacity = store.ts.shape[1]
-    if n == capacity:
-        half = capacity // 2
-        for a in range(half):
-            _move_nb(store, i, a, a + capacity - half)
-        n = half
-        store.n[i] = n
-    at = n
-    while at > 0 and store.ts[i, at - 1] > ts:
-        at -= 1
-    if at > 0 and store.ts[i, at - 1] == ts:
-        return at - 1, True
-    for a in range(n, at, -1):
-        _move_nb(store, i, a, a - 1)
-    store.n[i] = n + 1
-    return at, False
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _frame_nb(frames, row, base, i, base_at, appended, start, end):
-    """Bring the larger bar [start, end) in ``row`` up to date with the base bar at column ``base_at``."""
-    at, there = _place_nb(frames, row, start)
+def _frame_nb(
+    frames: Store,
+    row: int,
+    base: Store,
+    i: int,
+    base_at: int,
+    appended: bool,
+    start: int,
+    end: int,
+) -> None:
+    """Bring the larger bar [start, end) up to date with the base bar at column ``base_at``."""
+    at, there = place_nb(frames, row, start)
     if there and appended:
         frames.high[row, at] = max(frames.high[row, at], base.high[i, base_at])
         frames.low[row, at] = min(frames.low[row, at], base.low[i, base_at])
@@ -159,68 +48,30 @@ def _frame_nb(frames, row, base, i, base_at, appended, start, end):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _session_row_nb(totals, i, day):
-    """Return the column of a session in row ``i`` of the totals; make room for it, ascending by day."""
-    n = totals.n[i]
-    k = n
-    while k > 0 and totals.day[i, k - 1] > day:
-        k -= 1
-    if k > 0 and totals.day[i, k - 1] == day:
-        return k - 1
-    depth = totals.day.shape[1]
-    if n == depth:
-        if k == 0:
-            return -1
-        low, high, step = 0, k - 1, 1
-        k -= 1
-    else:
-        low, high, step = n, k, -1
-        totals.n[i] = n + 1
-    a = low
-    while a != high:
-        b = a + step
-        totals.day[i, a] = totals.day[i, b]
-        totals.volume[i, a] = totals.volume[i, b]
-        totals.dollars[i, a] = totals.dollars[i, b]
-        totals.close[i, a] = totals.close[i, b]
-        totals.raw[i, a] = totals.raw[i, b]
-        totals.based[i, a] = totals.based[i, b]
-        totals.prefix[i, a, :] = totals.prefix[i, b, :]
-        a = b
-    totals.day[i, k] = day
-    totals.volume[i, k] = 0.0
-    totals.dollars[i, k] = 0.0
-    totals.close[i, k] = np.nan
-    totals.raw[i, k] = True
-    totals.based[i, k] = False
-    totals.prefix[i, k, :] = 0.0
-    return k
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def push_nb(
-    symbol,
-    ts,
-    o,
-    h,
-    low,
-    c,
-    v,
-    raw,
-    first,
-    last,
-    bounds,
-    timeframe_ns,
-    slot_ns,
-    lengths,
-    base,
-    frames,
-    totals,
-):
+def push_nb(  # noqa: C901, PLR0915 - calls that pass whole stores cost ten times the work they do
+    symbol: Indices,
+    ts: Ints,
+    o: Floats,
+    h: Floats,
+    low: Floats,
+    c: Floats,
+    v: Floats,
+    raw: Flags,
+    first: int,
+    last: int,
+    bounds: Ints,
+    timeframe_ns: int,
+    slot_ns: int,
+    lengths: Ints,
+    base: Store,
+    frames: Store,
+    totals: Totals,
+) -> None:
     """Take in the base bars of rows ``first`` to ``last``, which have just become known.
 
-    A bar start that a symbol has already is a correction and replaces the bar. Dropped are bars older than the sessions within
-    reach, and those that come late behind a whole window of newer bars of their symbol, in totals and larger bars too.
+    A bar start that a symbol has already is a correction and replaces the bar. Dropped are bars
+    older than the sessions within reach, and those that come late behind a whole window of newer
+    bars of their symbol, in totals and larger bars too.
 
     Parameters
     ----------
@@ -231,8 +82,8 @@ def push_nb(
     lengths : int64[f]
         Lengths of the larger bars, ns.
     base, frames, totals
-        Changed in place; ``frames`` is one store of f blocks of m rows. Today's row of the totals is open: its
-        ``prefix`` holds the volume by slot until `close_session_nb` sums it.
+        Changed in place; ``frames`` is one store of f blocks of m rows. Today's row of the totals
+        is open: its ``prefix`` holds the volume by slot until `close_session_nb` sums it.
     """
     m = base.n.shape[0]
     capacity = base.ts.shape[1]
@@ -263,7 +114,7 @@ def push_nb(
                 newer += 1
             if newer >= reach:
                 continue
-            at, there = _place_nb(base, i, t)
+            at, there = place_nb(base, i, t)
             if there:
                 dv -= base.volume[i, at]
                 dd -= base.volume[i, at] * base.close[i, at]
@@ -276,7 +127,7 @@ def push_nb(
         base.raw[i, at] = raw[r]
         k = totals.n[i] - 1
         if k < 0 or totals.day[i, k] != bounds[s, 0]:
-            k = _session_row_nb(totals, i, bounds[s, 0])
+            k = session_row_nb(totals, i, bounds[s, 0])
         if k >= 0:
             totals.volume[i, k] += dv
             totals.dollars[i, k] += dd
@@ -313,116 +164,28 @@ def push_nb(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def close_session_nb(day, totals):
-    """Sum the volume of each slot of a session that ends into the volume from 04:00 to the slot's end, ascending."""
-    for i in range(totals.n.shape[0]):
-        n = totals.n[i]
-        if n > 0 and totals.day[i, n - 1] == day:
-            for q in range(1, totals.prefix.shape[2]):
-                totals.prefix[i, n - 1, q] += totals.prefix[i, n - 1, q - 1]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def coarse_totals_nb(day, symbol, volume, dollars, close, raw, totals):
-    """Enter a session's totals from coarser bars for symbols that have no base bars in it."""
-    for r in range(symbol.shape[0]):
-        i = symbol[r]
-        n = totals.n[i]
-        there = False
-        for k in range(n):
-            there = there or totals.day[i, k] == day
-        if there:
-            continue
-        k = _session_row_nb(totals, i, day)
-        if k >= 0:
-            totals.volume[i, k] = volume[r]
-            totals.dollars[i, k] = dollars[r]
-            totals.close[i, k] = close[r]
-            totals.raw[i, k] = raw[r]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def session_means_nb(
-    totals,
-    splits,
-    today,
-    oldest,
-    n_mean,
-    pre_ns_of_day,
-    first_day,
-    out_n,
-    volume,
-    dollars,
-    closes,
-    profile,
-    profile_n,
-):
-    """Average the own sessions before ``today``, not older than ``oldest``, at most ``n_mean`` of them.
-
-    Parameters
-    ----------
-    pre_ns_of_day : int64[d]
-        04:00 of each calendar day from ``first_day`` on, -1 where there is no session.
-    out_n : int32[m]; volume, dollars : float64[m]; closes : float64[m, 20]; profile : float64[m, s]; profile_n : int32[m]
-        Results: number of sessions, mean shares, mean USD, last closes (newest last), mean volume from 04:00 to
-        each slot's end, and the sessions it rests on; adjusted for the splits in effect.
-    """
-    for i in range(totals.n.shape[0]):
-        closes[i, :] = np.nan
-        profile[i, :] = 0.0
-        width = closes.shape[1]
-        n_all = totals.n[i]
-        while n_all > 0 and totals.day[i, n_all - 1] >= today:
-            n_all -= 1
-        low = max(0, n_all - n_mean)
-        while low < n_all and totals.day[i, low] < oldest:
-            low += 1
-        n = 0
-        based = 0
-        vol = 0.0
-        usd = 0.0
-        for k in range(low, n_all):
-            factor = 1.0
-            if totals.raw[i, k]:
-                factor = factor_nb(splits, i, pre_ns_of_day[totals.day[i, k] - first_day])
-            vol += totals.volume[i, k] * factor
-            usd += totals.dollars[i, k]
-            closes[i, width - n_all + k] = totals.close[i, k] / factor
-            n += 1
-            if totals.based[i, k]:
-                based += 1
-                for q in range(profile.shape[1]):
-                    profile[i, q] += totals.prefix[i, k, q] * factor
-        out_n[i] = n
-        profile_n[i] = based
-        volume[i] = vol / n if n else np.nan
-        dollars[i] = usd / n if n else np.nan
-        for q in range(profile.shape[1]):
-            profile[i, q] = profile[i, q] / based if based else np.nan
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def survey_nb(
-    base,
-    totals,
-    splits,
-    today,
-    oldest_ns,
-    slot,
-    window,
-    sessions_min,
-    profile,
-    profile_n,
-    price,
-    n_bars,
-    rvol,
-):
+    base: Store,
+    totals: Totals,
+    splits: Splits,
+    today: int,
+    oldest_ns: int,
+    slot: int,
+    window: int,
+    sessions_min: int,
+    profile: Floats,
+    profile_n: Indices,
+    price: Floats,
+    n_bars: Indices,
+    rvol: Floats,
+) -> None:
     """Fill last price, number of own bars within reach and relative volume of every symbol.
 
     Parameters
     ----------
     slot
-        Slots from 04:00 that have ended; at 04:00 itself nothing has been traded, and relative volume is 0.
+        Slots from 04:00 that have ended; at 04:00 itself nothing has been traded, and relative
+        volume is 0.
     sessions_min
         Fewer sessions than this give NaN.
     """
@@ -454,16 +217,30 @@ def survey_nb(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def panel_nb(
-    store, offset, symbols, splits, oldest_ns, open_from_ns, depth, ts, o, h, low, c, v, count
-):
-    """Copy the last ``depth`` own bars of some symbols, adjusted for the splits in effect, left-aligned.
+    store: Store,
+    offset: int,
+    symbols: Indices,
+    splits: Splits,
+    oldest_ns: int,
+    open_from_ns: int,
+    depth: int,
+    ts: Ints,
+    o: Floats,
+    h: Floats,
+    low: Floats,
+    c: Floats,
+    v: Floats,
+    count: Indices,
+) -> None:
+    """Copy the last ``depth`` own bars of some symbols, in today's shares, left-aligned.
 
     Parameters
     ----------
     offset
         First row of the store's block.
     oldest_ns, open_from_ns
-        Bars that start before the one or from the other on are left out: out of reach, and not yet complete.
+        Bars that start before the one or from the other on are left out: out of reach, and not yet
+        complete.
     """
     for r in range(symbols.shape[0]):
         i = symbols[r]

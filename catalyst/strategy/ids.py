@@ -1,4 +1,4 @@
-"""Ids that are functions of their content, so that the same decision has the same id everywhere and for ever."""
+"""Ids that are functions of their content: the same decision has the same id everywhere."""
 
 from __future__ import annotations
 

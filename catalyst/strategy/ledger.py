@@ -1,6 +1,7 @@
 """Cash, shares and the day's counters: what fills, corporate actions and a new day do to the state.
 
-Every amount is a whole number of micro-dollars; nothing here rounds but the cash paid for fractions of a share.
+Every amount is a whole number of micro-dollars; nothing here rounds but the cash paid for fractions
+of a share.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ def _plus(legs: tuple[int, int], leg: int, quantity: int) -> tuple[int, int]:
 
 
 def _swept(entry: Entry) -> Entry:
-    """Drop orders that are done: filled ones, and the protection of a half that is entered no more and flat."""
+    # Done are filled orders, and the protection of a half that is entered no more and flat.
     live = tuple(o for o in entry.orders if o.quantity > 0)
     entering = {o.leg for o in live if o.role is Role.ENTRY}
     kept = []
@@ -142,22 +143,25 @@ def apply_actions(
 ) -> tuple[PortfolioState, tuple[str, ...], tuple[Order, ...], tuple[Adjustment, ...]]:
     """Apply splits and dividends to what is held, at 04:00 of the ex-date.
 
-    A split scales shares, levels, marks and the resting exits; working entries are cancelled; the fraction of a share that is
-    left is paid in cash at the scaled mark. A dividend is credited as cash (a short pays it).
+    A split scales shares, levels, marks and the resting exits; working entries are cancelled; the
+    fraction of a share that is left is paid in cash at the scaled mark. A dividend is credited as
+    cash (a short pays it).
 
     Parameters
     ----------
     state
         Before the session's first look.
     actions
-        Actions whose ex-date is this session, of unadjusted symbols (dividends also of split-adjusted ones).
+        Actions whose ex-date is this session, of unadjusted symbols (dividends also of
+        split-adjusted ones).
     session
         The session.
 
     Returns
     -------
     state, cancels, orders, adjustments
-        The new state, ids of orders to cancel, the scaled orders that replace them, and what was done.
+        The new state, ids of orders to cancel, the scaled orders that replace them, and what was
+        done.
     """
     cancels: list[str] = []
     orders: list[Order] = []

@@ -9,7 +9,7 @@ from numba import njit
 
 from catalyst.strategy.clock import DAY_NS, HOUR_NS
 from catalyst.strategy.params import CATEGORIES, Params
-from catalyst.strategy.values import Floats, Grid, NewsBatch
+from catalyst.strategy.values import Bytes, Floats, Grid, Indices, Ints, NewsBatch
 
 _COLUMNS = {
     "symbol": np.int32,
@@ -38,8 +38,8 @@ def empty_news() -> NewsBatch:
 class NewsHistory:
     """Keep the articles known so far, ascending by (known_ns, news_id), one row a symbol.
 
-    A later version of an article takes the place of the earlier one from its own ``known_ns`` on, and keeps
-    the ``first_known_ns`` of the first.
+    A later version of an article takes the place of the earlier one from its own ``known_ns`` on,
+    and keeps the ``first_known_ns`` of the first.
     """
 
     def __init__(self, grid: Grid, params: Params) -> None:
@@ -80,7 +80,8 @@ class NewsHistory:
         asof_ns
             The instant.
         after_ns
-            With daily bars: the close of the session before; articles first known by then don't count.
+            With daily bars: the close of the session before; articles first known by then don't
+            count.
         """
         rows = self._rows
         oldest = after_ns + 1 if self._daily else asof_ns - self._window_ns
@@ -104,27 +105,27 @@ class NewsHistory:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def catalyst_scores_nb(
-    symbol,
-    published_ns,
-    first_known_ns,
-    tier,
-    categories,
-    state,
-    sentiment,
-    cluster_rank,
-    asof_ns,
-    after_ns,
-    only,
-    tau_ns,
-    tier_weights,
-    category_weights,
-    other_weight,
-    state_weights,
-    first_weight,
-    copy_weight,
-    total,
-    lean,
-):
+    symbol: Indices,
+    published_ns: Ints,
+    first_known_ns: Ints,
+    tier: Bytes,
+    categories: Indices,
+    state: Bytes,
+    sentiment: Floats,
+    cluster_rank: Indices,
+    asof_ns: int,
+    after_ns: int,
+    only: int,
+    tau_ns: float,
+    tier_weights: Floats,
+    category_weights: Floats,
+    other_weight: float,
+    state_weights: Floats,
+    first_weight: float,
+    copy_weight: float,
+    total: Floats,
+    lean: Floats,
+) -> None:
     """Add up article weights by symbol, in the order of the rows, and score the sums.
 
     Parameters
@@ -172,7 +173,8 @@ def catalyst_scores(
 ) -> tuple[Floats, Floats]:
     """Return catalyst score (0 to 100) and direction (-1 to 1) of every symbol.
 
-    ``score = 100 (1 - exp(-sum w))``, ``direction = sum(w s) / sum(w)``, 0 without news. Source: specification, section 3.
+    ``score = 100 (1 - exp(-sum w))``, ``direction = sum(w s) / sum(w)``, 0 without news. Source:
+    specification, section 3.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from catalyst.strategy.values import Indices
 
 @dataclass(frozen=True)
 class Entry:
-    """Hold one ``entry_id`` from its order to flat: the working entry and the position are one thing.
+    """Hold one ``entry_id`` from its order to flat: working entry and position are one thing.
 
     Attributes
     ----------
@@ -32,7 +32,8 @@ class Entry:
     trail
         Level of the trailing stop, NaN before target 1 filled.
     extreme
-        Highest high (short: lowest low) of the bars that opened at or after the first fill; NaN before.
+        Highest high (short: lowest low) of the bars that opened at or after the first fill; NaN
+        before.
     first_fill_ns
         -1 before the first fill.
     bars_held
@@ -156,7 +157,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Adjustment:
-    """Hold what a corporate action did to a position: shares before and after, and cash in micro-dollars."""
+    """Hold what a corporate action did to a position: shares before and after, micro-dollars."""
 
     ts_ns: int
     entry_id: str

@@ -1,4 +1,4 @@
-"""Why something did not happen, and what an order is for: one enumeration each, with text for people."""
+"""Why something did not happen, and what an order is for, with text for people."""
 
 from __future__ import annotations
 

@@ -218,7 +218,10 @@ def make_order(
     parent_id: str = "",
     replaces_id: str = "",
 ) -> Order:
-    """Return an order of an entry; without a side it is an exit. The id is a function of entry, role, half and instant."""
+    """Return an order of an entry; without a side it is an exit.
+
+    The id is a function of entry, role, half and instant.
+    """
     order_id = content_id(
         "order", entry.entry_id, role.label, leg, asof_ns, entry.revision, parent_id != ""
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,10 @@ from catalyst.strategy.values import Grid, Indices, MarketView, Session, Survey
 
 @dataclass(frozen=True)
 class Actions:
-    """Ask for the corporate actions of what is held, whose ex-date is this session; answer: tuple of `Action`."""
+    """Ask for the corporate actions of what is held; answer: tuple of `Action`.
+
+    Those whose ex-date is this session and that the bars don't contain already.
+    """
 
     session: Session
     symbols: tuple[int, ...]
@@ -67,19 +71,19 @@ class Decided:
 
 
 Request = Actions | Advance | Look | Decided
-Answer = tuple[Action, ...] | tuple[tuple[Fill, ...], Survey] | MarketView | None
 
 
 def run_session(
     state: PortfolioState, session: Session, *, grid: Grid, params: Params
-) -> Generator[Request, Answer, PortfolioState]:
+) -> Generator[Request, Any, PortfolioState]:
     """Run one session of the strategy.
 
     Yields
     ------
     Request
-        `Actions` once, then for every instant `Advance`, `Look` and `Decided`. Instants are the scans, and the ends of
-        base bars while something is held or working.
+        `Actions` if something is held, then for every instant `Advance`, `Look` and `Decided`. Each
+        names the answer it is sent. Instants are the scans, and the ends of base bars while
+        something is held or working.
 
     Returns
     -------
@@ -88,9 +92,8 @@ def run_session(
     """
     state = roll_day(state, session)
     if state.entries:
-        actions = yield Actions(session, tuple(e.symbol for e in state.entries))
-        assert isinstance(actions, tuple)
-        state, cancels, orders, done = apply_actions(state, actions, session)  # type: ignore[arg-type]
+        actions: tuple[Action, ...] = yield Actions(session, tuple(e.symbol for e in state.entries))
+        state, cancels, orders, done = apply_actions(state, actions, session)
         if done or cancels:
             yield Decided(
                 Decision(session.pre_ns, scan=False, cancels=cancels, orders=orders), state, done
@@ -101,17 +104,16 @@ def run_session(
         scan = asof_ns in scans
         if not scan and not state.entries:
             continue
-        answer = yield Advance(asof_ns)
-        assert isinstance(answer, tuple)
-        fills, survey = answer
+        fills: tuple[Fill, ...]
+        survey: Survey
+        fills, survey = yield Advance(asof_ns)
         choose = scan and (grid.daily or chooses_active(session, asof_ns, params, first_scan))
         wanted = np.array([e.symbol for e in state.entries], np.int32)
         narrowed = None
         if scan:
-            narrowed = narrow(survey, state.active, params, choose=choose)  # type: ignore[arg-type]
+            narrowed = narrow(survey, state.active, params, choose=choose)
             wanted = np.union1d(wanted, narrowed.passed) if len(wanted) else narrowed.passed
-        view = yield Look(asof_ns, wanted, survey, scan, choose)  # type: ignore[arg-type]
-        assert isinstance(view, MarketView)
-        state, decision = step(state, view, fills, params, narrowed=narrowed)  # type: ignore[arg-type]
+        view: MarketView = yield Look(asof_ns, wanted, survey, scan, choose)
+        state, decision = step(state, view, fills, params, narrowed=narrowed)
         yield Decided(decision, state)
     return state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from catalyst.strategy.decisions import Decision, Fill, Order, Signal
+from catalyst.strategy.decisions import Decision, Fill, Order, Pattern, Signal
 from catalyst.strategy.funnel import Narrowed, finish, narrow
 from catalyst.strategy.ledger import apply_fills, roll_day
 from catalyst.strategy.params import Params
@@ -50,7 +50,7 @@ def step(
     narrowed = narrowed or narrow(view.survey, state.active, params, choose=view.choose)
     state = replace(state, active=narrowed.active)
     screen, finalists = finish(view, narrowed, params)
-    patterns = []
+    patterns: list[Pattern] = []
     signals: list[Signal] = []
     sent: list[Order] = list(orders)
     rows = dict(zip(finalists.symbol.tolist(), finalists.row.tolist(), strict=True))

@@ -1,7 +1,8 @@
-"""Values that travel between the drivers and the strategy: struct of arrays, immutable by convention.
+"""Values that travel between the drivers and the strategy: struct of arrays, never changed.
 
-Symbols are ascending and referred to by their int32 index in the run's symbol table; instants are int64
-nanoseconds UTC; prices float64 US dollars; cash and fees int64 micro-dollars; NaN means "no bar".
+Symbols are ascending and referred to by their int32 index in the run's symbol table; instants are
+int64 nanoseconds UTC; prices float64 US dollars; cash and fees int64 micro-dollars; NaN means "no
+bar".
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class MarketState(IntEnum):
 
     @property
     def label(self) -> str:
-        """Give the name used in files: ``pre_market``, ``regular``, ``after_hours`` or ``closed``."""
+        """Return the name used in files, such as ``pre_market``."""
         return self.name.lower()
 
 
@@ -151,9 +152,11 @@ class Survey:
     n_sessions : int32[m]
         Own sessions before today within reach, at most 20.
     mean_volume, mean_dollars : float64[m]
-        Means over those sessions of volume (shares) and of the sum of close x volume (USD); NaN without any.
+        Means over those sessions of volume (shares) and of the sum of close x volume (USD); NaN
+        without any.
     price, previous_close : float64[m]
-        Last known close, and the last close of the last own session before today (USD); NaN without bars.
+        Last known close, and the last close of the last own session before today (USD); NaN without
+        bars.
     n_bars : int32[m]
         Own bars of the base timeframe within reach.
     rvol : float64[m]
@@ -202,7 +205,8 @@ class MarketView:
     base
         Their base bars.
     frames, frame_ns, frame_slot_ns
-        Their bars in each pattern timeframe, its length, and the start of its last complete slot (-1: none).
+        Their bars in each pattern timeframe, its length, and the start of its last complete slot
+        (-1: none).
     """
 
     asof_ns: int
