@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 
 from catalyst.data.feed import Feed, SessionBars
-from catalyst.strategy.clock import DAY_NS, is_regular_bar, last_base_bar, last_complete_slot, market_state
+from catalyst.strategy.clock import (
+    DAY_NS,
+    is_regular_bar,
+    last_base_bar,
+    last_complete_slot,
+    market_state,
+)
 from catalyst.strategy.decisions import Decision, Fill
 from catalyst.strategy.exchange import Bar, Book
 from catalyst.strategy.history import FRAME_BARS, History, Rows
+from catalyst.strategy.news import empty_news
 from catalyst.strategy.params import Params
 from catalyst.strategy.portfolio import Action
 from catalyst.strategy.session import Look
-from catalyst.strategy.values import Bytes, Floats, Ints, MarketView, Session, Survey
+from catalyst.strategy.values import Bytes, Floats, Ints, MarketView, NewsBatch, Session, Survey
 
 _LOOK_BARS = 8
 _NEWS_REACH_NS = 15 * DAY_NS
@@ -51,9 +59,15 @@ class Market:
         self.adjusted: Bytes = np.full(m, -1, np.int8)
         self.closes: Floats = np.full(m, np.nan)
         self.returns: Floats = np.full(m, np.nan)
-        self.late_bars = self.assumed_bars = self.bars = self.adjusted_bars = self.old_share_bars = 0
+        self.late_bars = self.assumed_bars = self.bars = self.adjusted_bars = (
+            self.old_share_bars
+        ) = 0
         self._asof_ns = 0
         self._news_ns = 0
+        self._news = empty_news()
+        self._news_at = 0
+        self._reader = ThreadPoolExecutor(max_workers=1)
+        self._ahead: Future[tuple[SessionBars, NewsBatch]] | None = None
         self._today: SessionBars | None = None
         self._queue: Rows | None = None
         self._queue_known: Ints = np.empty(0, np.int64)
@@ -65,11 +79,15 @@ class Market:
 
     def warm_up(self, before: list[Session]) -> None:
         """Feed history with the sessions before the first, as they became known; nothing is decided or traded."""
-        for session in before:
+        for k, session in enumerate(before):
             self.open_session(session)
+            if k + 1 < len(before):
+                self.read_ahead(before[k + 1])
             self._push_until(session.post_ns)
             self.close_session()
-        self.late_bars = self.assumed_bars = self.bars = self.adjusted_bars = self.old_share_bars = 0
+        self.late_bars = self.assumed_bars = self.bars = self.adjusted_bars = (
+            self.old_share_bars
+        ) = 0
 
     def open_session(self, session: Session) -> None:
         """Begin a session: yesterday's coarser bars, today's splits, universe and bars to come."""
@@ -81,32 +99,45 @@ class Market:
         cut = session.close_ns if self.feed.grid.daily else session.pre_ns
         self.history.open_session(session, member=self.feed.members(session, known_by_ns=cut))
         self._take_actions(session)
-        self._today = self.feed.bars(session, grace_ns=round(self.params.execution.bar_grace_s * 1e9))
+        self._today, self._news = self._ahead.result() if self._ahead else self._read(session)
+        self._news_at, self._ahead = 0, None
         for a in self._ex_today:
             if a.kind == "split":
-                self._today, dropped = self._today.without_old_shares(a.symbol, float(self.closes[a.symbol]), a.value)
+                self._today, dropped = self._today.without_old_shares(
+                    a.symbol, float(self.closes[a.symbol]), a.value
+                )
                 self.old_share_bars += dropped
         self._queue, self._queue_known = self._queued(self._today)
         self._pushed = 0
         self._asof_ns = session.pre_ns
-        if not self._news_ns:
-            self._news_ns = session.pre_ns - _NEWS_REACH_NS
-        self._news, self._news_at = self.feed.news(self._news_ns, session.post_ns), 0
         self._push_news(session.pre_ns)
-        self._news_ns = session.post_ns
         self._before = session
-        self.adjusted = np.where(self._today.adjusted >= 0, self._today.adjusted, self.adjusted).astype(np.int8)
+        self.adjusted = np.where(
+            self._today.adjusted >= 0, self._today.adjusted, self.adjusted
+        ).astype(np.int8)
         self.late_bars += self._today.late
         self.assumed_bars += self._today.assumed
         self.bars += len(self._today.known_ns)
         self.adjusted_bars += int((~self._today.rows.raw).sum())
+
+    def read_ahead(self, session: Session) -> None:
+        """Read the next session's files beside the present one's decisions; nothing of them is looked at before its time."""
+        self._ahead = self._reader.submit(self._read, session)
+
+    def _read(self, session: Session) -> tuple[SessionBars, NewsBatch]:
+        after_ns = self._news_ns or session.pre_ns - _NEWS_REACH_NS
+        self._news_ns = session.post_ns
+        grace_ns = round(self.params.execution.bar_grace_s * 1e9)
+        return self.feed.bars(session, grace_ns=grace_ns), self.feed.news(after_ns, session.post_ns)
 
     def _queued(self, today: SessionBars) -> tuple[Rows, Ints]:
         if self._queue is None or self._pushed == len(self._queue_known):
             return today.rows, today.known_ns
         known = np.concatenate([self._queue_known[self._pushed :], today.known_ns])
         columns = {
-            name: np.concatenate([getattr(self._queue, name)[self._pushed :], getattr(today.rows, name)])
+            name: np.concatenate(
+                [getattr(self._queue, name)[self._pushed :], getattr(today.rows, name)]
+            )
             for name in Rows.__dataclass_fields__
         }
         order = np.lexsort((columns["ts_ns"], columns["symbol"], known))
@@ -135,7 +166,9 @@ class Market:
         """
         kinds = {0: ("split", "dividend"), 1: ("dividend",)}
         return tuple(
-            a for a in self._ex_today if a.symbol in symbols and a.kind in kinds.get(int(self.adjusted[a.symbol]), ())
+            a
+            for a in self._ex_today
+            if a.symbol in symbols and a.kind in kinds.get(int(self.adjusted[a.symbol]), ())
         )
 
     def advance(self, asof_ns: int) -> tuple[tuple[Fill, ...], Survey]:
@@ -158,7 +191,9 @@ class Market:
         if self._news_at < len(known) and known[self._news_at] <= asof_ns:
             end = int(known.searchsorted(asof_ns, side="right"))
             part = slice(self._news_at, end)
-            self.history.news.push(replace(self._news, **{k: v[part] for k, v in vars(self._news).items()}))
+            self.history.news.push(
+                replace(self._news, **{k: v[part] for k, v in vars(self._news).items()})
+            )
             self._news_at = end
 
     def _match(self, asof_ns: int) -> tuple[Fill, ...]:
@@ -189,11 +224,17 @@ class Market:
         frames, slots = [], []
         depth = self.params.technical.window if ask.scan else _LOOK_BARS
         for length in history.frame_ns if ask.scan else ():
-            frames.append(history.panel(ask.symbols, FRAME_BARS, asof_ns=ask.asof_ns, frame_ns=length))
+            frames.append(
+                history.panel(ask.symbols, FRAME_BARS, asof_ns=ask.asof_ns, frame_ns=length)
+            )
             if length == self.feed.grid.timeframe_ns:
-                slots.append(last_base_bar(session, history.session_before, ask.asof_ns, self.feed.grid))
+                slots.append(
+                    last_base_bar(session, history.session_before, ask.asof_ns, self.feed.grid)
+                )
             else:
-                slots.append(last_complete_slot(session, history.session_before, ask.asof_ns, length))
+                slots.append(
+                    last_complete_slot(session, history.session_before, ask.asof_ns, length)
+                )
         return MarketView(
             ask.asof_ns, self.feed.names, session, self.feed.grid, market_state(session, ask.asof_ns), ask.scan, ask.choose,
             ask.survey, ask.symbols, history.panel(ask.symbols, depth, asof_ns=ask.asof_ns), tuple(frames),
@@ -221,5 +262,3 @@ class Market:
                 paid[a.symbol] += a.value
         self.returns = (close + paid) / before - 1.0
         self.closes = np.where(some, close, before)
-
-

@@ -85,6 +85,8 @@ def replay(
         recorder = Recorder(writer, feed.names, state.cash_micro)
         for k, session in enumerate(sessions):
             market.open_session(session)
+            if k + 1 < len(sessions):
+                market.read_ahead(sessions[k + 1])
             state = _drive(state, session, market, recorder, params)
             market.close_session()
             recorder.check(state)

@@ -15,11 +15,12 @@ from catalyst.strategy.candles import PATTERN_TABLE, PATTERNS, detect_last_nb
 from catalyst.strategy.ids import content_id
 from catalyst.strategy.params import Params, PatternParams
 from catalyst.strategy.decisions import Pattern
-from catalyst.strategy.values import BarPanel, Ints, MarketView
+from catalyst.strategy.values import Bytes, Flags, Floats, Indices, Ints, MarketView
 
 EVENTS = ("GAP", "SURGE")
 """Momentum events: a bar that opens away from the previous close, a bar of unusual volume."""
 
+_PANEL = ("ts_ns", "open", "high", "low", "close", "volume", "count")
 _NAMES = (*PATTERNS, *EVENTS)
 _SPANS = tuple(info.span for info in PATTERN_TABLE) + (1, 1)
 _DIRECTED = tuple(info.name != "CDLDOJI" for info in PATTERN_TABLE) + (True, True)
@@ -74,10 +75,8 @@ def judge(view: MarketView, rows: Ints, leanings: Ints, params: Params) -> list[
     list of k `Verdict`
     """
     found: list[list[_Found]] = [[] for _ in rows]
-    confidence = _base_confidence(params)
-    for panel, length_ns, slot_ns in zip(view.frames, view.frame_ns, view.frame_slot_ns, strict=True):
-        if slot_ns >= 0:
-            _detect(panel, length_ns, slot_ns, rows, params, confidence, found)
+    if view.frames:
+        _detect(view, rows, params, found)
     return [
         _verdict(view, int(view.symbols[row]), hits, int(lean), params)
         for row, hits, lean in zip(rows, found, leanings, strict=True)
@@ -99,43 +98,65 @@ class _Found(NamedTuple):
     high: float
 
 
-def _detect(
-    panel: BarPanel, length_ns: int, slot_ns: int, rows: Ints, params: Params, confidence: dict[str, float],
-    found: list[list[_Found]],
-) -> None:  # fmt: skip
+def _detect(view: MarketView, rows: Ints, params: Params, found: list[list[_Found]]) -> None:
     p = params.pattern
-    k = len(rows)
-    values, trend = np.zeros((k, len(_NAMES)), np.int8), np.zeros((k, 3), np.int8)
-    more, low, high = np.zeros(k, np.bool_), np.full((k, 3), np.nan), np.full((k, 3), np.nan)
-    detect_frame_nb(
-        panel.ts_ns, panel.open, panel.high, panel.low, panel.close, panel.volume, panel.count, rows, slot_ns, p.gap_min,
-        p.surge_min, p.surge_bars, p.trend_bars, values, more, trend, low, high,
+    frames, k = len(view.frames), len(rows)
+    values = np.zeros((frames, k, len(_NAMES)), np.int8)
+    trend, more = np.zeros((frames, k, 3), np.int8), np.zeros((frames, k), np.bool_)
+    low, high = np.full((frames, k, 3), np.nan), np.full((frames, k, 3), np.nan)
+    close = np.full((frames, k), np.nan)
+    panels = tuple(tuple(getattr(panel, name) for panel in view.frames) for name in _PANEL)
+    detect_frames_nb(
+        *panels, view.frame_slot_ns, rows, p.gap_min, p.surge_min, p.surge_bars, p.trend_bars,
+        values, more, trend, low, high, close,
     )  # fmt: skip
 
-    def add(r: int, name: str, value: int, base: float, *, span: int, directed: bool, event: bool) -> None:
-        s = span - 1
-        close = float(panel.close[rows[r], panel.count[rows[r]] - 1])
+    def add(
+        f: int,
+        r: int,
+        name: str,
+        value: int,
+        base: float,
+        *,
+        span: int,
+        directed: bool,
+        event: bool,
+    ) -> None:
+        at = (f, r, span - 1)
         found[r].append(
             _Found(
-                name, value, directed, event, base, length_ns, slot_ns, bool(more[r]), int(trend[r, s]), close, float(low[r, s]),
-                float(high[r, s]),
+                name, value, directed, event, base, view.frame_ns[f], view.frame_slot_ns[f], bool(more[f, r]), int(trend[at]),
+                float(close[f, r]), float(low[at]), float(high[at]),
             )
         )  # fmt: skip
 
-    for r, j in zip(*(at.tolist() for at in values.nonzero()), strict=True):
+    confidence = _base_confidence(params)
+    for f, r, j in zip(*(at.tolist() for at in values.nonzero()), strict=True):
         name = _NAMES[j]
         if name in confidence:
-            add(r, name, int(values[r, j]), confidence[name], span=_SPANS[j], directed=_DIRECTED[j], event=name in EVENTS)
+            event = name in EVENTS
+            add(
+                f,
+                r,
+                name,
+                int(values[f, r, j]),
+                confidence[name],
+                span=_SPANS[j],
+                directed=_DIRECTED[j],
+                event=event,
+            )
     for component in params.patterns:
         if component.function is None:
             continue
-        for r, row in enumerate(rows):
-            n = int(panel.count[row])
-            if n and panel.ts_ns[row, n - 1] == slot_ns:
-                series = (getattr(panel, name)[row, :n] for name in ("open", "high", "low", "close", "volume"))
-                value = int(component.function(*series))
-                if value:
-                    add(r, component.name, value, p.custom_confidence, span=1, directed=True, event=False)
+        for f, panel in enumerate(view.frames):
+            for r, row in enumerate(rows):
+                if np.isfinite(close[f, r]):
+                    n = int(panel.count[row])
+                    series = (getattr(panel, name)[row, :n] for name in _PANEL[1:6])
+                    value = int(component.function(*series))
+                    if value:
+                        base = p.custom_confidence
+                        add(f, r, component.name, value, base, span=1, directed=True, event=False)
 
 
 def _base_confidence(params: Params) -> dict[str, float]:
@@ -156,13 +177,19 @@ def _base_confidence(params: Params) -> dict[str, float]:
     return out
 
 
-def _verdict(view: MarketView, symbol: int, hits: list[_Found], leaning: int, params: Params) -> Verdict:
+def _verdict(
+    view: MarketView, symbol: int, hits: list[_Found], leaning: int, params: Params
+) -> Verdict:
     p = params.pattern
     candles = {_sign(h.value) for h in hits if h.directed and not h.event}
     name = view.names[symbol]
     patterns, sides = [], []
     for h in hits:
-        side = _sign(h.value) if h.directed and (not h.event or p.events_alone or _sign(h.value) in candles) else 0
+        side = (
+            _sign(h.value)
+            if h.directed and (not h.event or p.events_alone or _sign(h.value) in candles)
+            else 0
+        )
         confidence = h.base
         if side and side == leaning:
             confidence = boosted(confidence, p.aligned_boost)
@@ -211,56 +238,87 @@ def _sign(value: int) -> int:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def detect_frame_nb(
-    ts, o, h, low, c, v, count, rows, slot_ns, gap_min, surge_min, surge_bars, trend_bars,
-    values, more_volume, trend, lowest, highest,
-):  # fmt: skip
-    """Detect the patterns of one timeframe at the last complete bar of some symbols.
+def detect_frames_nb(
+    ts: tuple[Ints, ...],
+    o: tuple[Floats, ...],
+    h: tuple[Floats, ...],
+    low: tuple[Floats, ...],
+    c: tuple[Floats, ...],
+    v: tuple[Floats, ...],
+    count: tuple[Indices, ...],
+    slot_ns: tuple[int, ...],
+    rows: Ints,
+    gap_min: float,
+    surge_min: float,
+    surge_bars: int,
+    trend_bars: int,
+    values: Bytes,
+    more_volume: Flags,
+    trend: Bytes,
+    lowest: Floats,
+    highest: Floats,
+    last: Floats,
+) -> None:
+    """Detect the patterns of every timeframe at the last complete bar of some symbols.
 
     Parameters
     ----------
-    ts, o, h, low, c, v, count
-        A `BarPanel`'s arrays.
+    ts, o, h, low, c, v, count : tuples of f arrays
+        The arrays of a `BarPanel` of each timeframe.
+    slot_ns : tuple of f int
+        Start of each timeframe's last complete slot (-1: none); a symbol whose last bar is another one has no pattern.
     rows : int[k]
-        Rows asked about.
-    slot_ns
-        Start of the last complete slot; a symbol whose last bar is another one has no pattern.
+        Rows of the panels asked about.
     gap_min, surge_min, surge_bars, trend_bars
         Thresholds and windows.
-    values : int8[k, 15]
+    values : int8[f, k, 15]
         Result: TA-Lib's values of the 13 candlesticks, then +-100 for a gap and a surge.
-    more_volume : bool[k]
+    more_volume : bool[f, k]
         Result: whether the last bar has more volume than each of the two before.
-    trend : int8[k, 3]
+    trend : int8[f, k, 3]
         Result: sign of close less SMA at the bar before a pattern of 1, 2 or 3 bars; 0 where unknown.
-    lowest, highest : float64[k, 3]
-        Result: extremes of the last 1, 2 and 3 bars.
+    lowest, highest : float64[f, k, 3]
+        Result: extremes of the last 1, 2 and 3 bars, USD.
+    last : float64[f, k]
+        Result: close of the last bar, USD; NaN where it does not fill the slot.
     """
-    for r in range(rows.shape[0]):
-        i = rows[r]
-        n = count[i]
-        t = n - 1
-        if n == 0 or ts[i, t] != slot_ns:
-            continue
-        detect_last_nb(o[i], h[i], low[i], c[i], n, values[r, :13])
-        if n > 1:
-            gap = o[i, t] / c[i, t - 1] - 1.0
-            values[r, 13] = 100 if gap >= gap_min else -100 if gap <= -gap_min else 0
-        if n > surge_bars:
-            total = 0.0
-            for a in range(t - surge_bars, t):
-                total += v[i, a]
-            if v[i, t] >= surge_min * (total / surge_bars) and v[i, t] > 0.0:
-                values[r, 14] = 100 if c[i, t] > o[i, t] else -100 if c[i, t] < o[i, t] else 0
-        more_volume[r] = n > 2 and v[i, t] > v[i, t - 1] and v[i, t] > v[i, t - 2]
-        for s in range(3):
-            if n > s:
-                lowest[r, s] = min(low[i, t - s], lowest[r, s - 1]) if s else low[i, t]
-                highest[r, s] = max(h[i, t - s], highest[r, s - 1]) if s else h[i, t]
-            b = t - s - 1
-            if b + 1 >= trend_bars:
+    for f in range(len(ts)):
+        for r in range(rows.shape[0]):
+            i = rows[r]
+            n = count[f][i]
+            t = n - 1
+            if n == 0 or slot_ns[f] < 0 or ts[f][i, t] != slot_ns[f]:
+                continue
+            closes, volumes = c[f][i], v[f][i]
+            last[f, r] = closes[t]
+            detect_last_nb(o[f][i], h[f][i], low[f][i], closes, n, values[f, r, :13])
+            if n > 1:
+                gap = o[f][i, t] / closes[t - 1] - 1.0
+                values[f, r, 13] = 100 if gap >= gap_min else -100 if gap <= -gap_min else 0
+            if n > surge_bars:
                 total = 0.0
-                for a in range(b + 1 - trend_bars, b + 1):
-                    total += c[i, a]
-                mean = total / trend_bars
-                trend[r, s] = 1 if c[i, b] > mean else -1 if c[i, b] < mean else 0
+                for a in range(t - surge_bars, t):
+                    total += volumes[a]
+                if volumes[t] >= surge_min * (total / surge_bars) and volumes[t] > 0.0:
+                    opened = o[f][i, t]
+                    values[f, r, 14] = (
+                        100 if closes[t] > opened else -100 if closes[t] < opened else 0
+                    )
+            more_volume[f, r] = (
+                n > 2 and volumes[t] > volumes[t - 1] and volumes[t] > volumes[t - 2]
+            )  # noqa: PLR2004
+            for s in range(3):
+                if n > s:
+                    lowest[f, r, s] = (
+                        min(low[f][i, t - s], lowest[f, r, s - 1]) if s else low[f][i, t]
+                    )
+                    highest[f, r, s] = (
+                        max(h[f][i, t - s], highest[f, r, s - 1]) if s else h[f][i, t]
+                    )
+                b = t - s - 1
+                if b + 1 >= trend_bars:
+                    total = 0.0
+                    for a in range(b + 1 - trend_bars, b + 1):
+                        total += closes[a]
+                    mean = total / trend_bars
+                    trend[f, r, s] = 1 if closes[b] > mean else -1 if closes[b] < mean else 0
