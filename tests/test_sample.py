@@ -341,7 +341,7 @@ def test_slots_without_a_trade_have_no_bar(sample: Sample) -> None:
     every, ts, at = sessions_of(sample)
     regular = (ts >= every.open_ns[at]) & (ts < every.close_ns[at])
     counts = sample.bars.group_by("symbol").len()["len"].to_numpy() / (192 * 120)
-    share_regular = regular.sum() / (118 * 78 + 2 * 42) / 120
+    share_regular = regular.sum() / (118 * 78 + 2 * 42) / 100
 
     assert counts.min() < 0.7
     assert counts.max() > 0.95
@@ -398,7 +398,7 @@ def test_a_symbol_has_bars_only_while_it_is_a_member(sample: Sample) -> None:
     )
     both = spans.join(final, on="symbol")
 
-    assert both.height == spans.height == 121
+    assert both.height == spans.height == 101
     assert (both["first"] == both["from"]).all()
     assert both.filter(pl.col("to").is_not_null() & (pl.col("last") >= pl.col("to"))).height == 0
     assert final["to"].is_not_null().sum() == 2

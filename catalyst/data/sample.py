@@ -1,6 +1,6 @@
 """The bundled sample: a seeded simulator of a market with news. Everything in it is synthetic.
 
-120 invented companies over 120 sessions, 5-minute bars from 04:00 to 20:00 New York time, with
+100 invented companies over 120 sessions, 5-minute bars from 04:00 to 20:00 New York time, with
 their news, splits, dividends and memberships, calibrated to ``datasets/targets.yaml``. A known,
 modest edge is planted: some catalysts move their stock on, by 0.30 to 0.60 daily sigma within three
 hours, after they are known. ``edge=False`` plants none, from the same draws. The truth is written
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SEED = 20230612
-N_SYMBOLS = 120
+N_SYMBOLS = 100
 N_SESSIONS = 120
 # With 120 sessions: two half days (3 July, 24 November) and a change of the clocks (5 November).
 FIRST_SESSION = dt.date(2023, 6, 12)
@@ -38,8 +38,8 @@ SOURCE = "synthetic"
 
 # Digests of `simulate()` and `simulate(edge=False)`; a change of any value of any table changes
 # them.
-SAMPLE_DIGEST = "e8dcf54f8db74df4d4926d71491f1f4b3ea434edb6156bcbc5766601e36b5875"
-NULL_DIGEST = "08efc12d48e6b43afcfd9e031b4ed9473ad8ed548298b8bff5ec60f3bc97078c"
+SAMPLE_DIGEST = "383a7bfc64e665430df73f3e9915de4d74a39cffcf7744c450191287a71bafae"
+NULL_DIGEST = "a84d95c60a8b11a442fd349fa894815e45b79614333b0d54c43af5a0f5b60e0b"
 
 _MIN_SYMBOLS, _MIN_SESSIONS = 8, 10
 _HALF_HOUR = 30

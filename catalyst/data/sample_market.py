@@ -316,7 +316,7 @@ def _autoregress(shocks: NDArray[np.float64], phi: float) -> NDArray[np.float64]
 
 
 def _normal_quantile(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    # Tukey's lambda (Joiner and Rosenblatt 1971), within 0.011 over 120 symbols: the rates need a
+    # Tukey's lambda (Joiner and Rosenblatt 1971), within 0.011 over 100 symbols: the rates need a
     # shape.
     quantile: NDArray[np.float64] = (p**0.135 - (1.0 - p) ** 0.135) / 0.1975
     return quantile
