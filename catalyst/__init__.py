@@ -9,7 +9,7 @@ import hashlib
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from catalyst.data.lake import Lake
@@ -25,7 +25,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a name when it is first asked for, so that ``catalyst --help`` is instant."""
     if name not in _HOMES:
         raise AttributeError(f"module 'catalyst' has no attribute {name!r}")
@@ -36,7 +36,7 @@ def __getattr__(name: str) -> Any:
 
 def _use_kernels_of_this_source() -> None:
     # numba's cache notices a change in a kernel's own file only, not in one that it calls into: an
-    # old constant would go on trading. A cache folder of its own for each state of the source can't.
+    # old constant would go on trading. A cache folder for each state of the source can't.
     if "NUMBA_CACHE_DIR" in os.environ:
         return
     folder = Path(__file__).parent / "strategy"

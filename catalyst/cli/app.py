@@ -1,4 +1,4 @@
-"""The command ``catalyst``: subcommands import what they need when they run, so that help is instant."""
+"""The command ``catalyst``: subcommands import what they need when they run; help is instant."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Research and trade the news: what you tested is what trades, and the test did not lie.",
-    epilog="Start with **catalyst backtest**: it makes a synthetic sample on first use and replays the strategy over it.",
+    epilog="Start with **catalyst backtest**: it makes a synthetic sample on first use and replays "
+    "the strategy over it.",
 )
 app.command("backtest")(backtest.command)
 app.add_typer(data.app, name="data")
@@ -41,7 +42,7 @@ def main() -> None:
     try:
         app()
     except CatalystError as error:
-        print(f"catalyst: {error}", file=sys.stderr)
+        typer.echo(f"catalyst: {error}", err=True)
         sys.exit(2 if isinstance(error, InputError) else 1)
 
 

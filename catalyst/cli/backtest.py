@@ -7,12 +7,14 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rich.console import Console
 
     from catalyst.data.lake import Lake
     from catalyst.research.result import Result
@@ -213,7 +215,8 @@ def _show(result: Result, target: Path) -> None:
     s = result.summary
     console = Console()
     table = Table(
-        title=f"{s['variant']} on {s['timeframe']} bars, {s['start']} to {s['end']}, {s['symbols']} symbols"
+        title=f"{s['variant']} on {s['timeframe']} bars, {s['start']} to {s['end']}, "
+        f"{s['symbols']} symbols"
     )
     for name in ("", "strategy", "buy and hold", "equal weight"):
         table.add_column(name, justify="left" if not name else "right")
@@ -244,11 +247,11 @@ def _show(result: Result, target: Path) -> None:
     )
 
 
-def _text(form: str, value: Any) -> str:
+def _text(form: str, value: float | None) -> str:
     return "-" if value is None else form.format(value)
 
 
-def _console() -> Any:
+def _console() -> Console:
     from rich.console import Console
 
     return Console(file=sys.stderr)

@@ -25,9 +25,25 @@ _ORDER = attrgetter(*(f.name for f in fields(Order) if f.name != "symbol"))
 
 def _signal(s: Signal, name: str) -> bytes:
     numbers = _SIGNAL.pack(
-        s.confidence, s.catalyst_score, s.direction, s.pattern_score, s.technical_score, s.volume_score, s.entry, s.stop,
-        s.target_1, s.target_2, s.size_frac, s.value, s.threshold, s.side, s.categories, *s.pattern_key, s.outcome, s.rule,
-    )  # fmt: skip
+        s.confidence,
+        s.catalyst_score,
+        s.direction,
+        s.pattern_score,
+        s.technical_score,
+        s.volume_score,
+        s.entry,
+        s.stop,
+        s.target_1,
+        s.target_2,
+        s.size_frac,
+        s.value,
+        s.threshold,
+        s.side,
+        s.categories,
+        *s.pattern_key,
+        s.outcome,
+        s.rule,
+    )
     texts = "|".join((name, s.signal_id, *s.pattern_ids, "", *s.key_factors))
     return numbers + struct.pack(f"<{len(s.news_ids)}Q", *s.news_ids) + texts.encode()
 
@@ -44,7 +60,7 @@ def _order(o: Order, name: str) -> bytes:
 
 
 def symbol_codes(names: Sequence[str]) -> NDArray[np.uint64]:
-    """Return one number for each name of a symbol table, a function of the name alone: uint64[m]."""
+    """Return one number for each name of a symbol table, of the name alone: uint64[m]."""
     joined = b"".join(hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
     return np.frombuffer(joined, ">u8").astype(np.uint64)
 

@@ -1,10 +1,10 @@
-"""A lake, read session by session in the order in which things became known: what a replay is fed with."""
+"""A lake, read session by session as things became known: what a replay is fed with."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -12,6 +12,7 @@ import polars as pl
 from catalyst.data.bar_rows import BarRows
 from catalyst.data.calendar import date_to_day, day_to_date, sessions
 from catalyst.data.lake import Lake
+from catalyst.data.session_bars import SessionBars, no_bars, rows_at
 from catalyst.data.timeframes import LENGTH_NS
 from catalyst.errors import LakeError
 from catalyst.strategy.clock import DAY_NS, HOUR_NS
@@ -20,7 +21,6 @@ from catalyst.strategy.news import empty_news
 from catalyst.strategy.params import CATEGORIES
 from catalyst.strategy.portfolio import Action
 from catalyst.strategy.values import (
-    Bytes,
     Flags,
     Floats,
     Grid,
@@ -31,85 +31,13 @@ from catalyst.strategy.values import (
     Session,
 )
 
+__all__ = ["Feed", "SessionBars"]
+
 _BREAK = dt.timedelta(days=15)
 """Longer than any pause of the exchange, so that there is a session before the first."""
 
+_FOR_EVER = 2**31
 _STATES = {state.label: int(state) for state in MarketState}
-
-
-@dataclass(frozen=True)
-class SessionBars:
-    """Hold one session's base bars twice over: as they became known, and by symbol as the exchange traded them.
-
-    Attributes
-    ----------
-    rows, known_ns
-        What history is fed, ascending by (known_ns, symbol, ts).
-    start : int64[m + 1]
-        Rows of symbol i in ``traded`` and ``ends_ns`` are ``start[i]:start[i + 1]``, ascending by ts.
-    traded, ends_ns
-        First versions that were known in time; a bar known later fills nothing, as in a halt.
-    adjusted : int8[m]
-        How each symbol's bars are adjusted (0 raw, 1 split, 2 all), -1 without bars.
-    late
-        Number of bars known after their end and the grace.
-    assumed
-        Number of bars whose ``known_at`` is an assumption.
-    """
-
-    rows: Rows
-    known_ns: Ints
-    start: Ints
-    traded: Rows
-    ends_ns: Ints
-    adjusted: Bytes
-    late: int
-    assumed: int
-
-    def without_old_shares(
-        self, symbol: int, close: float, ratio: float
-    ) -> tuple[SessionBars, int]:
-        """Leave out the bars of a split's ex-date that still show a price of old shares.
-
-        Such bars exist: the first print before the open may repeat the last close in old shares, and an order would fill at a
-        multiple of the price. A bar counts as one if any of its prices is nearer, as a ratio, to the last close than to the
-        last close over the split's ratio.
-
-        Parameters
-        ----------
-        symbol
-            Index of an unadjusted symbol.
-        close
-            Its last close before the ex-date, USD.
-        ratio
-            New shares for one old; between 1/2 and 2 the two can't be told apart, and nothing is left out.
-
-        Returns
-        -------
-        bars, count
-            The other bars, and how many were left out.
-        """
-        if 0.5 < ratio < 2.0 or not np.isfinite(close):
-            return self, 0
-        border = close / np.sqrt(ratio)
-        rows, traded = (_old_shares(r, symbol, border, ratio) for r in (self.rows, self.traded))
-        start = self.start.copy()
-        start[symbol + 1 :] -= int(traded.sum())
-        kept = replace(
-            self,
-            rows=_rows_at(self.rows, np.flatnonzero(~rows)),
-            known_ns=self.known_ns[~rows],
-            start=start,
-            traded=_rows_at(self.traded, np.flatnonzero(~traded)),
-            ends_ns=self.ends_ns[~traded],
-        )
-        return kept, int(rows.sum())
-
-
-def _old_shares(rows: Rows, symbol: int, border: float, ratio: float) -> Flags:
-    prices = np.stack([rows.open, rows.high, rows.low, rows.close])
-    beyond = prices > border if ratio > 1 else prices < border
-    return (rows.symbol == symbol) & rows.raw & beyond.any(axis=0)
 
 
 @dataclass
@@ -157,13 +85,14 @@ class Feed:
         available = sorted(self.lake.timeframes(), key=_length_ns)
         if not available:
             raise LakeError(
-                f"the lake {self.lake.root} holds no bars; import some with catalyst data import bars"
+                f"the lake {self.lake.root} holds no bars; import some with "
+                "catalyst data import bars"
             )
         self.timeframe = self.timeframe or available[0]
         if self.timeframe not in available:
-            known = ", ".join(available)
             raise LakeError(
-                f"the lake {self.lake.root} has no {self.timeframe} bars; it has {known}: choose one with --timeframe"
+                f"the lake {self.lake.root} has no {self.timeframe} bars; it has "
+                f"{', '.join(available)}: choose one with --timeframe"
             )
         traded = self.lake.symbols(self.timeframe)
         named = set(self.lake.news_symbols()) - {""}
@@ -172,7 +101,8 @@ class Feed:
             missing = sorted(wanted - set(traded))
             if missing:
                 raise LakeError(
-                    f"the lake {self.lake.root} has no {self.timeframe} bars of {', '.join(missing)}; catalyst data summary lists what it has"
+                    f"the lake {self.lake.root} has no {self.timeframe} bars of "
+                    f"{', '.join(missing)}; catalyst data summary lists what it has"
                 )
             named &= wanted
             traded = sorted(wanted)
@@ -191,7 +121,7 @@ class Feed:
         self.actions = self._read_actions()
 
     def _from_open(self, length: int) -> bool:
-        """Tell whether hourly bars lie on 09:30, 10:30, ...: whether any bar of the first session misses the clock."""
+        # Hourly bars lie on 09:30, 10:30, ... if any bar of the first session misses the clock.
         rows = self.lake.read_session(str(self.timeframe), self._days[0])
         session = self.session(self._days[0])
         midnight = session.pre_ns - 4 * HOUR_NS
@@ -205,7 +135,7 @@ class Feed:
     def span(
         self, start: dt.date | None, end: dt.date | None
     ) -> tuple[list[Session], list[Session]]:
-        """Return the sessions before ``start`` that history needs, and those from ``start`` to ``end``.
+        """Return the sessions before ``start`` that history needs, and those up to ``end``.
 
         Parameters
         ----------
@@ -223,7 +153,8 @@ class Feed:
         if not chosen:
             asked = f"{start or first} to {end or last}"
             raise LakeError(
-                f"no session with {self.timeframe} bars in {asked}; the lake has them from {first} to {last}"
+                f"no session with {self.timeframe} bars in {asked}; the lake has them from {first} "
+                f"to {last}"
             )
         oldest = min(
             [first, start_day - _BREAK, *(min(days) for days in self._coarse_days.values() if days)]
@@ -246,7 +177,7 @@ class Feed:
         m = len(self.names)
         day = day_to_date(session.day)
         if day not in self._day_set:
-            return _no_bars(m)
+            return no_bars(m)
         read = self.lake.read_session(str(self.timeframe), day)
         symbol, keep = self._placed(read)
         taken = {
@@ -261,35 +192,30 @@ class Feed:
         )
         in_time = known <= ends + grace_ns
         effective = np.where(in_time, np.maximum(ends, 0), known)
-        rows = Rows(
-            symbol,
-            taken["ts_ns"],
-            taken["open"],
-            taken["high"],
-            taken["low"],
-            taken["close"],
-            taken["volume"],
-            taken["adjusted"] == 0,
-        )
+        adjusted_rows = taken.pop("adjusted")
+        rows = Rows(symbol=symbol, raw=adjusted_rows == 0, **taken)
         first_of = np.ones(len(symbol), np.bool_)
         first_of[1:] = (symbol[1:] != symbol[:-1]) | (rows.ts_ns[1:] != rows.ts_ns[:-1])
-        tradable = np.flatnonzero(first_of & in_time)
+        # The grace is for a bar's first version: a correction in the same seconds came after it.
+        in_time = (known <= ends + grace_ns) & first_of
+        effective = np.where(in_time, ends, np.maximum(known, ends))
+        tradable = np.flatnonzero(in_time)
         order = np.lexsort((rows.ts_ns, symbol, effective))
         adjusted = np.full(m, -1, np.int8)
-        adjusted[symbol] = taken["adjusted"]
+        adjusted[symbol] = adjusted_rows
         return SessionBars(
-            _rows_at(rows, order),
-            effective[order],
-            np.searchsorted(symbol[tradable], np.arange(m + 1)),
-            _rows_at(rows, tradable),
-            ends[tradable],
-            adjusted,
-            int((~in_time & first_of).sum()),
-            int(read.known_is_assumed[keep].sum()),
+            rows=rows_at(rows, order),
+            known_ns=effective[order],
+            start=np.searchsorted(symbol[tradable], np.arange(m + 1)),
+            traded=rows_at(rows, tradable),
+            ends_ns=ends[tradable],
+            adjusted=adjusted,
+            late=int((~in_time & first_of).sum()),
+            assumed=int(read.known_is_assumed[keep].sum()),
         )
 
     def _placed(self, read: BarRows) -> tuple[Indices, Ints]:
-        """Return the symbols' indices of the rows that count, and these rows, of one source a symbol."""
+        # The rows that count are of one source a symbol; each with its symbol's index.
         table = np.array([self._index.get(name, -1) for name in read.symbols], np.int32)
         symbol = table[read.symbol] if len(read.symbol) else np.empty(0, np.int32)
         keep = symbol >= 0
@@ -315,7 +241,8 @@ class Feed:
         Returns
         -------
         symbol, (volume, dollars, close), raw
-            Shares, sum of close x volume (USD), last close (USD) and whether unadjusted; None without coarser bars.
+            Shares, sum of close x volume (USD), last close (USD) and whether unadjusted; None
+            without coarser bars.
         """
         m = len(self.names)
         day = day_to_date(session.day)
@@ -344,7 +271,10 @@ class Feed:
         return symbols, (volume[symbols], dollars[symbols], close[symbols]), raw[symbols]
 
     def news(self, after_ns: int, until_ns: int) -> NewsBatch:
-        """Read the articles that became known after one instant and until another, ascending by (known_ns, news_id)."""
+        """Read the articles that became known after one instant and until another.
+
+        Ascending by (known_ns, news_id).
+        """
         first = dt.datetime.fromtimestamp(after_ns // 10**9, dt.UTC).date()
         last = dt.datetime.fromtimestamp(until_ns // 10**9, dt.UTC).date()
         frames = [
@@ -372,20 +302,23 @@ class Feed:
         ids = np.array([int(text, 16) for text in rows["news_id"].to_list()], np.uint64)
         known = rows["known"].to_numpy()
         return NewsBatch(
-            rows["index"].to_numpy(),
-            ids,
-            rows["published_at"].cast(pl.Int64).to_numpy(),
-            known,
-            known.copy(),
-            rows["tier"].cast(pl.Int8).to_numpy(),
-            rows["mask"].cast(pl.Int32).to_numpy(),
-            rows["state"].to_numpy(),
-            rows["sentiment"].cast(pl.Float64).to_numpy(),
-            rows["cluster_rank"].cast(pl.Int32).to_numpy(),
+            symbol=rows["index"].to_numpy(),
+            news_id=ids,
+            published_ns=rows["published_at"].cast(pl.Int64).to_numpy(),
+            known_ns=known,
+            first_known_ns=known.copy(),
+            tier=rows["tier"].cast(pl.Int8).to_numpy(),
+            categories=rows["mask"].cast(pl.Int32).to_numpy(),
+            state=rows["state"].to_numpy(),
+            sentiment=rows["sentiment"].cast(pl.Float64).to_numpy(),
+            cluster_rank=rows["cluster_rank"].cast(pl.Int32).to_numpy(),
         )
 
     def members(self, session: Session, *, known_by_ns: int) -> Flags:
-        """Tell which symbols are in the universe of a session, as known by an instant; all, where the lake has no universe."""
+        """Tell which symbols are in a session's universe, as known by an instant: bool[m].
+
+        All, where the lake has no universe.
+        """
         m = len(self.names)
         rows = self._universe
         if rows is None:
@@ -408,14 +341,8 @@ class Feed:
             "symbol", "from", "to", pl.col("known_at").cast(pl.Int64)
         ).rows():
             if symbol in self._index:
-                rows.append(
-                    (
-                        self._index[symbol],
-                        date_to_day(first),
-                        date_to_day(last) if last else 2**31,
-                        known,
-                    )
-                )
+                until = date_to_day(last) if last else _FOR_EVER
+                rows.append((self._index[symbol], date_to_day(first), until, known))
         # Of two rows known at once, the one that ends the membership is the later word.
         return sorted(rows, key=lambda row: (row[3], row[0], row[1], -row[2]))
 
@@ -438,28 +365,6 @@ def _sessions(first: dt.date, last: dt.date) -> list[Session]:
     table = sessions(first, last)
     columns = (table.day, table.pre_ns, table.open_ns, table.close_ns, table.post_ns)
     return [Session(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
-
-
-def _rows_at(rows: Rows, at: Ints) -> Rows:
-    return Rows(*(getattr(rows, name)[at] for name in Rows.__dataclass_fields__))
-
-
-def _no_bars(m: int) -> SessionBars:
-    floats = np.empty(0)
-    rows = Rows(
-        np.empty(0, np.int32),
-        np.empty(0, np.int64),
-        floats,
-        floats,
-        floats,
-        floats,
-        floats,
-        np.empty(0, np.bool_),
-    )
-    ints = np.empty(0, np.int64)
-    return SessionBars(
-        rows, ints, np.zeros(m + 1, np.int64), rows, ints, np.full(m, -1, np.int8), 0, 0
-    )
 
 
 def _length_ns(timeframe: str) -> int:

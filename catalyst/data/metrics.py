@@ -1,4 +1,4 @@
-"""What a run's numbers come to: the summary beside its benchmarks, with what binds and what to be wary of."""
+"""What a run's numbers come to, beside its benchmarks: what binds, and what to be wary of."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class Curve:
         self.values.append(self.values[-1] * (1.0 + rate))
 
     def metrics(self) -> dict[str, float | None]:
-        """Return net_return (fraction), sharpe (annualised, None without variance) and max_drawdown (positive fraction)."""
+        """Return net_return, sharpe and max_drawdown.
+
+        Fractions; the drawdown is positive. The Sharpe ratio is annualised, None without variance.
+        """
         values = np.array(self.values)
         returns = values[1:] / values[:-1] - 1.0
         spread = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
@@ -49,8 +52,9 @@ class Curve:
 class Benchmarks:
     """Grow two portfolios of the run's symbols, session by session, without costs.
 
-    ``buy_and_hold`` puts equal money into every symbol that traded in the first session and holds; ``equal_weight`` holds every
-    symbol equally, rebalanced at each session's end. Both are given dividends.
+    ``buy_and_hold`` puts equal money into every symbol that traded in the first session and holds;
+    ``equal_weight`` holds every symbol equally, rebalanced at each session's end. Both are given
+    dividends.
     """
 
     equal_weight: Curve = field(default_factory=lambda: Curve([1.0]))
@@ -58,7 +62,15 @@ class Benchmarks:
     _stakes: Floats | None = None
 
     def add(self, returns: Floats, closes: Floats) -> None:
-        """Add a session: float64[m] total returns (NaN without bars today or before) and last closes (USD)."""
+        """Add a session.
+
+        Parameters
+        ----------
+        returns : float64[m]
+            Total returns, fractions; NaN without bars today or before.
+        closes : float64[m]
+            Last closes, USD.
+        """
         if self._stakes is None:
             bought = np.isfinite(closes)
             self._stakes = np.where(bought, 1.0 / max(int(bought.sum()), 1), 0.0)
@@ -132,7 +144,8 @@ def warnings(
     shares
         Fractions: ``adjusted`` and ``assumed_bars`` of the bars, ``assumed_news`` of the news.
     bars
-        How many were known too late to fill anything, and how many showed a price of old shares on a split's ex-date.
+        How many were known too late to fill anything, and how many showed a price of old shares on
+        a split's ex-date.
     open_positions
         Shares still held, by symbol.
     """
@@ -151,18 +164,21 @@ def warnings(
             out.append(f"{symbol} carries {abs(gain) / total:.0%} of all gains and losses")
     if shares["adjusted"]:
         out.append(
-            f"{shares['adjusted']:.0%} of bars are adjusted by their vendor: they know later splits or dividends"
+            f"{shares['adjusted']:.0%} of bars are adjusted by their vendor: they know later "
+            "splits or dividends"
         )
     if shares["assumed_news"]:
         out.append(
-            f"{shares['assumed_news']:.0%} of news times are assumed: publication plus a delay, not collection"
+            f"{shares['assumed_news']:.0%} of news times are assumed: publication plus a delay, "
+            "not collection"
         )
     if shares["assumed_bars"]:
         out.append(f"{shares['assumed_bars']:.0%} of bar times are assumed: known at the bar's end")
     late_bars, old_share_bars = bars
     if old_share_bars:
         out.append(
-            f"{old_share_bars:,} bars showed a price of old shares on the ex-date of a split and were left out"
+            f"{old_share_bars:,} bars showed a price of old shares on the ex-date of a split and "
+            "were left out"
         )
     if late_bars:
         out.append(f"{late_bars:,} bars were known too late to fill anything")

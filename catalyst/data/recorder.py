@@ -134,7 +134,7 @@ class Recorder:
         self._pending_fills = []
         text = digest(decision, self._names, self._codes)
         self._digest.update(text.encode())
-        outcomes = Counter(s.outcome for s in decision.signals)
+        outcomes = [s.outcome for s in decision.signals]
         n_candidates = 0 if decision.screen is None else len(decision.screen.symbol)
         self._write.row(
             "decisions",
@@ -144,8 +144,8 @@ class Recorder:
                 text,
                 n_candidates,
                 len(decision.signals),
-                outcomes[Outcome.INTENT],
-                outcomes[Outcome.REFUSED],
+                outcomes.count(Outcome.INTENT),
+                outcomes.count(Outcome.REFUSED),
             ),
         )
         if decision.screen is not None:
@@ -153,9 +153,21 @@ class Recorder:
         for p in decision.patterns:
             self._write.row(
                 "patterns",
-                (p.pattern_id, decision.asof_ns, self._names[p.symbol], timeframe_label(p.timeframe_ns), p.bar_ns, p.name, p.value,
-                 p.confidence, p.aligned, p.entry, p.stop, p.target),
-            )  # fmt: skip
+                (
+                    p.pattern_id,
+                    decision.asof_ns,
+                    self._names[p.symbol],
+                    timeframe_label(p.timeframe_ns),
+                    p.bar_ns,
+                    p.name,
+                    p.value,
+                    p.confidence,
+                    p.aligned,
+                    p.entry,
+                    p.stop,
+                    p.target,
+                ),
+            )
         for signal in decision.signals:
             self._signal(decision.asof_ns, signal)
         self._close_trades(state)
@@ -230,9 +242,20 @@ class Recorder:
                 trade.reasons.append(order.role.label)
         self._write.row(
             "fills",
-            (fill.fill_id, fill.order_id, order.entry_id, self._names[fill.symbol], fill.side.label, order.role.label, fill.quantity,
-             fill.price, fill.fee_micro, fill.filled_ns, self._seq),
-        )  # fmt: skip
+            (
+                fill.fill_id,
+                fill.order_id,
+                order.entry_id,
+                self._names[fill.symbol],
+                fill.side.label,
+                order.role.label,
+                fill.quantity,
+                fill.price,
+                fill.fee_micro,
+                fill.filled_ns,
+                self._seq,
+            ),
+        )
 
     def _adjust(self, a: Adjustment) -> None:
         trade = self._trades[a.entry_id]
@@ -274,7 +297,9 @@ class Recorder:
         at = np.array([asof for asof, _ in self._screens])
         screens = [screen for _, screen in self._screens]
         counts = [len(s.symbol) for s in screens]
-        columns = {name: np.concatenate([getattr(s, name) for s in screens]) for name in _SCREEN_COLUMNS}
+        columns = {
+            name: np.concatenate([getattr(s, name) for s in screens]) for name in _SCREEN_COLUMNS
+        }
         stage, reason = columns["stage"], columns["reason"]
         for code, count in enumerate(np.bincount(stage.astype(np.int64) * 64 + reason).tolist()):
             if count:
@@ -296,11 +321,33 @@ class Recorder:
         name = self._names[s.symbol]
         self._write.row(
             "signals",
-            (s.signal_id, name, asof_ns, side, s.confidence, s.catalyst_score, s.direction, s.pattern_score, s.technical_score,
-             s.volume_score, s.entry, s.stop, s.target_1, s.target_2, reward, s.size_frac, "+".join(category_names(s.categories)),
-             s.key_factors, s.pattern_ids, s.news_ids, s.outcome.label, rule, s.value,
-             s.threshold),
-        )  # fmt: skip
+            (
+                s.signal_id,
+                name,
+                asof_ns,
+                side,
+                s.confidence,
+                s.catalyst_score,
+                s.direction,
+                s.pattern_score,
+                s.technical_score,
+                s.volume_score,
+                s.entry,
+                s.stop,
+                s.target_1,
+                s.target_2,
+                reward,
+                s.size_frac,
+                "+".join(category_names(s.categories)),
+                s.key_factors,
+                s.pattern_ids,
+                s.news_ids,
+                s.outcome.label,
+                rule,
+                s.value,
+                s.threshold,
+            ),
+        )
         self.signals[s.outcome.label] += 1
         if rule:
             self.drops[0, rule] += 1
@@ -309,9 +356,27 @@ class Recorder:
             buy = "buy" if s.side > 0 else "sell"
             self._write.row(
                 "orders",
-                (refused_id, "", s.signal_id, name, buy, "entry", "limit", 0, math.nan, math.nan, asof_ns, "refused", 0, "", "", rule,
-                 s.value, s.threshold),
-            )  # fmt: skip
+                (
+                    refused_id,
+                    "",
+                    s.signal_id,
+                    name,
+                    buy,
+                    "entry",
+                    "limit",
+                    0,
+                    math.nan,
+                    math.nan,
+                    asof_ns,
+                    "refused",
+                    0,
+                    "",
+                    "",
+                    rule,
+                    s.value,
+                    s.threshold,
+                ),
+            )
 
     def _close_trades(self, state: PortfolioState) -> None:
         if not self._trades:
@@ -334,11 +399,25 @@ class Recorder:
         self.closed.append(ClosedTrade(t.pnl_micro, t.cost_micro, self._names[t.symbol]))
         self._write.row(
             "trades",
-            (content_id("trade", entry_id), t.signal.signal_id, self._names[t.symbol], "long" if t.side > 0 else "short",
-             round(t.bought), t.entry_ns, t.cost_micro / t.bought / MICRO, t.exit_ns, t.proceeds_micro / t.sold / MICRO,
-             "+".join(t.reasons), t.fees_micro, t.pnl_micro, t.decided_ns, t.signal.news_ids,
-             t.signal.catalyst_score, t.signal.confidence),
-        )  # fmt: skip
+            (
+                content_id("trade", entry_id),
+                t.signal.signal_id,
+                self._names[t.symbol],
+                "long" if t.side > 0 else "short",
+                round(t.bought),
+                t.entry_ns,
+                t.cost_micro / t.bought / MICRO,
+                t.exit_ns,
+                t.proceeds_micro / t.sold / MICRO,
+                "+".join(t.reasons),
+                t.fees_micro,
+                t.pnl_micro,
+                t.decided_ns,
+                t.signal.news_ids,
+                t.signal.catalyst_score,
+                t.signal.confidence,
+            ),
+        )
 
     def _write_order(self, sent: _Sent, *, last: bool = False) -> None:
         o = sent.order
@@ -349,9 +428,27 @@ class Recorder:
         kind = "stop" if o.kind is Kind.STOP else o.kind.label
         self._write.row(
             "orders",
-            (o.order_id, o.entry_id, o.signal_id, self._names[o.symbol], o.side.label, o.role.label, kind, o.quantity, o.limit,
-             o.stop, o.submitted_ns, status, sent.filled, o.parent_id, o.replaces_id, "", math.nan, math.nan),
-        )  # fmt: skip
+            (
+                o.order_id,
+                o.entry_id,
+                o.signal_id,
+                self._names[o.symbol],
+                o.side.label,
+                o.role.label,
+                kind,
+                o.quantity,
+                o.limit,
+                o.stop,
+                o.submitted_ns,
+                status,
+                sent.filled,
+                o.parent_id,
+                o.replaces_id,
+                "",
+                math.nan,
+                math.nan,
+            ),
+        )
 
     def check(self, state: PortfolioState) -> None:
         """Compare the strategy's ledger with the fills that the exchange reported.

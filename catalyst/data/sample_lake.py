@@ -57,14 +57,16 @@ def fill_sample(
     """
     if root.exists() and any(root.iterdir()) and not (root / _NOTE).exists():
         raise OutputError(
-            f"{root} holds a lake that is no sample; choose another folder for the sample with --lake"
+            f"{root} holds a lake that is no sample; choose another folder for the sample "
+            "with --lake"
         )
     tell("simulating a market with news")
     sample = simulate(edge=not null)
     expected = NULL_DIGEST if null else SAMPLE_DIGEST
     if (found := digest(sample)) != expected:
         raise InvariantError(
-            f"the sample's digest is {found}, expected {expected}: this machine simulates something else"
+            f"the sample's digest is {found}, expected {expected}: this machine simulates "
+            "something else"
         )
     root.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))

@@ -21,51 +21,161 @@ _ID_DIGITS = 16
 
 SCHEMAS: dict[str, pa.Schema] = {
     "decisions": pa.schema(
-        [("decided_at", _TS), ("seq", _COUNT), ("digest", _TEXT), ("n_candidates", _COUNT), ("n_signals", _COUNT),
-         ("n_intents", _COUNT), ("n_refused", _COUNT)]
+        [
+            ("decided_at", _TS),
+            ("seq", _COUNT),
+            ("digest", _TEXT),
+            ("n_candidates", _COUNT),
+            ("n_signals", _COUNT),
+            ("n_intents", _COUNT),
+            ("n_refused", _COUNT),
+        ]
     ),
     "candidates": pa.schema(
-        [("decided_at", _TS), ("symbol", _TEXT), ("stage", pa.int8()), ("passed", _YES), ("reason", _TEXT), ("value", _REAL),
-         ("threshold", _REAL), ("catalyst_score", _REAL), ("direction", _REAL), ("price", _REAL), ("volume", _REAL),
-         ("change_frac", _REAL), ("rvol", _REAL)]
+        [
+            ("decided_at", _TS),
+            ("symbol", _TEXT),
+            ("stage", pa.int8()),
+            ("passed", _YES),
+            ("reason", _TEXT),
+            ("value", _REAL),
+            ("threshold", _REAL),
+            ("catalyst_score", _REAL),
+            ("direction", _REAL),
+            ("price", _REAL),
+            ("volume", _REAL),
+            ("change_frac", _REAL),
+            ("rvol", _REAL),
+        ]
     ),
     "patterns": pa.schema(
-        [("pattern_id", _TEXT), ("decided_at", _TS), ("symbol", _TEXT), ("timeframe", _TEXT), ("bar_ts", _TS),
-         ("pattern", _TEXT), ("value", _COUNT), ("confidence", _REAL), ("aligned", _COUNT), ("entry", _REAL), ("stop", _REAL),
-         ("target", _REAL)]
+        [
+            ("pattern_id", _TEXT),
+            ("decided_at", _TS),
+            ("symbol", _TEXT),
+            ("timeframe", _TEXT),
+            ("bar_ts", _TS),
+            ("pattern", _TEXT),
+            ("value", _COUNT),
+            ("confidence", _REAL),
+            ("aligned", _COUNT),
+            ("entry", _REAL),
+            ("stop", _REAL),
+            ("target", _REAL),
+        ]
     ),
     "signals": pa.schema(
-        [("signal_id", _TEXT), ("symbol", _TEXT), ("decided_at", _TS), ("side", _TEXT), ("confidence", _REAL),
-         ("catalyst_score", _REAL), ("direction", _REAL), ("pattern_score", _REAL), ("technical_score", _REAL),
-         ("volume_score", _REAL), ("entry", _REAL), ("stop", _REAL), ("target_1", _REAL), ("target_2", _REAL),
-         ("risk_reward", _REAL), ("position_size_frac", _REAL), ("catalyst_type", _TEXT), ("key_factors", _TEXTS),
-         ("pattern_ids", _TEXTS), ("news_ids", _TEXTS), ("outcome", _TEXT), ("rule", _TEXT), ("value", _REAL),
-         ("threshold", _REAL)]
+        [
+            ("signal_id", _TEXT),
+            ("symbol", _TEXT),
+            ("decided_at", _TS),
+            ("side", _TEXT),
+            ("confidence", _REAL),
+            ("catalyst_score", _REAL),
+            ("direction", _REAL),
+            ("pattern_score", _REAL),
+            ("technical_score", _REAL),
+            ("volume_score", _REAL),
+            ("entry", _REAL),
+            ("stop", _REAL),
+            ("target_1", _REAL),
+            ("target_2", _REAL),
+            ("risk_reward", _REAL),
+            ("position_size_frac", _REAL),
+            ("catalyst_type", _TEXT),
+            ("key_factors", _TEXTS),
+            ("pattern_ids", _TEXTS),
+            ("news_ids", _TEXTS),
+            ("outcome", _TEXT),
+            ("rule", _TEXT),
+            ("value", _REAL),
+            ("threshold", _REAL),
+        ]
     ),
     "orders": pa.schema(
-        [("order_id", _TEXT), ("entry_id", _TEXT), ("signal_id", _TEXT), ("symbol", _TEXT), ("side", _TEXT), ("role", _TEXT),
-         ("type", _TEXT), ("quantity", _COUNT), ("limit_price", _REAL), ("stop_price", _REAL), ("submitted_at", _TS),
-         ("status", _TEXT), ("filled_quantity", _COUNT), ("parent_id", _TEXT), ("replaces_id", _TEXT), ("rule", _TEXT),
-         ("value", _REAL), ("threshold", _REAL)]
+        [
+            ("order_id", _TEXT),
+            ("entry_id", _TEXT),
+            ("signal_id", _TEXT),
+            ("symbol", _TEXT),
+            ("side", _TEXT),
+            ("role", _TEXT),
+            ("type", _TEXT),
+            ("quantity", _COUNT),
+            ("limit_price", _REAL),
+            ("stop_price", _REAL),
+            ("submitted_at", _TS),
+            ("status", _TEXT),
+            ("filled_quantity", _COUNT),
+            ("parent_id", _TEXT),
+            ("replaces_id", _TEXT),
+            ("rule", _TEXT),
+            ("value", _REAL),
+            ("threshold", _REAL),
+        ]
     ),
     "fills": pa.schema(
-        [("fill_id", _TEXT), ("order_id", _TEXT), ("entry_id", _TEXT), ("symbol", _TEXT), ("side", _TEXT), ("role", _TEXT),
-         ("quantity", _COUNT), ("price", _REAL), ("fee", _MONEY), ("filled_at", _TS), ("decided_seq", _COUNT)]
+        [
+            ("fill_id", _TEXT),
+            ("order_id", _TEXT),
+            ("entry_id", _TEXT),
+            ("symbol", _TEXT),
+            ("side", _TEXT),
+            ("role", _TEXT),
+            ("quantity", _COUNT),
+            ("price", _REAL),
+            ("fee", _MONEY),
+            ("filled_at", _TS),
+            ("decided_seq", _COUNT),
+        ]
     ),
     "trades": pa.schema(
-        [("trade_id", _TEXT), ("signal_id", _TEXT), ("symbol", _TEXT), ("side", _TEXT), ("quantity", _COUNT), ("entry_ts", _TS),
-         ("entry_price", _REAL), ("exit_ts", _TS), ("exit_price", _REAL), ("exit_reason", _TEXT), ("fees", _MONEY),
-         ("pnl", _MONEY), ("decided_at", _TS), ("news_ids", _TEXTS), ("catalyst_score", _REAL), ("confidence", _REAL)]
+        [
+            ("trade_id", _TEXT),
+            ("signal_id", _TEXT),
+            ("symbol", _TEXT),
+            ("side", _TEXT),
+            ("quantity", _COUNT),
+            ("entry_ts", _TS),
+            ("entry_price", _REAL),
+            ("exit_ts", _TS),
+            ("exit_price", _REAL),
+            ("exit_reason", _TEXT),
+            ("fees", _MONEY),
+            ("pnl", _MONEY),
+            ("decided_at", _TS),
+            ("news_ids", _TEXTS),
+            ("catalyst_score", _REAL),
+            ("confidence", _REAL),
+        ]
     ),
     "equity": pa.schema(
-        [("ts", _TS), ("cash", _MONEY), ("positions_value", _MONEY), ("equity", _MONEY), ("n_positions", _COUNT), ("seq", _COUNT)]
+        [
+            ("ts", _TS),
+            ("cash", _MONEY),
+            ("positions_value", _MONEY),
+            ("equity", _MONEY),
+            ("n_positions", _COUNT),
+            ("seq", _COUNT),
+        ]
     ),
-    "marks": pa.schema([("ts", _TS), ("symbol", _TEXT), ("quantity", _COUNT), ("price", _REAL), ("seq", _COUNT)]),
+    "marks": pa.schema(
+        [("ts", _TS), ("symbol", _TEXT), ("quantity", _COUNT), ("price", _REAL), ("seq", _COUNT)]
+    ),
     "adjustments": pa.schema(
-        [("ts", _TS), ("entry_id", _TEXT), ("symbol", _TEXT), ("kind", _TEXT), ("value", _REAL), ("quantity_before", _COUNT),
-         ("quantity_after", _COUNT), ("cash", _MONEY), ("seq", _COUNT)]
+        [
+            ("ts", _TS),
+            ("entry_id", _TEXT),
+            ("symbol", _TEXT),
+            ("kind", _TEXT),
+            ("value", _REAL),
+            ("quantity_before", _COUNT),
+            ("quantity_after", _COUNT),
+            ("cash", _MONEY),
+            ("seq", _COUNT),
+        ]
     ),
-}  # fmt: skip
+}
 """Columns of each table; every run writes all of them, empty ones too."""
 
 _POLARS: dict[pa.DataType, Any] = {_TEXT: pl.String, _REAL: pl.Float64, _COUNT: pl.Int64}
@@ -188,10 +298,17 @@ def _ids(rows: Sequence[Sequence[int]]) -> pa.Array:
     flat = np.fromiter((i for row in rows for i in row), np.uint64)
     digits = flat.astype(">u8").tobytes().hex().encode()
     starts = np.arange(len(flat) + 1, dtype=np.int32) * _ID_DIGITS
-    return _listed(rows, pa.StringArray.from_buffers(len(flat), pa.py_buffer(starts.tobytes()), pa.py_buffer(digits)))
+    return _listed(
+        rows,
+        pa.StringArray.from_buffers(
+            len(flat), pa.py_buffer(starts.tobytes()), pa.py_buffer(digits)
+        ),
+    )
 
 
 def _listed(rows: Sequence[Sequence[object]], flat: pa.Array) -> pa.Array:
     ends = np.zeros(len(rows) + 1, np.int32)
     np.cumsum([len(row) for row in rows], out=ends[1:])
-    return pa.ListArray.from_buffers(_TEXTS, len(rows), [None, pa.py_buffer(ends.tobytes())], children=[flat])
+    return pa.ListArray.from_buffers(
+        _TEXTS, len(rows), [None, pa.py_buffer(ends.tobytes())], children=[flat]
+    )

@@ -34,7 +34,8 @@ def load(
     Parameters
     ----------
     source
-        Name of a bundled variant, or a YAML file. Its ``over`` names the variant it is laid over (default ``spec``).
+        Name of a bundled variant, or a YAML file. Its ``over`` names the variant it is laid over
+        (default ``spec``).
     timeframe
         ``1d`` lays the numbers of ``daily`` under the variant's own.
     settings
@@ -63,7 +64,8 @@ def load(
 def _layers(source: str, seen: tuple[str, ...]) -> list[Mapping[str, Any]]:
     if source in seen:
         raise ParamsError(
-            f"variant {source} is laid over itself ({' over '.join((*seen, source))}); remove one 'over'"
+            f"variant {source} is laid over itself ({' over '.join((*seen, source))}); "
+            "remove one 'over'"
         )
     tree = dict(_read(source))
     below = str(tree.pop("over", "spec"))
@@ -78,7 +80,8 @@ def _read(source: str) -> Mapping[str, Any]:
         path = Path(source)
         if not path.is_file():
             raise ParamsError(
-                f"there is no variant {source!r}; expected one of {', '.join(names())}, or a YAML file"
+                f"there is no variant {source!r}; expected one of {', '.join(names())}, "
+                "or a YAML file"
             )
         text = path.read_text(encoding="utf-8")
     try:
@@ -87,13 +90,15 @@ def _read(source: str) -> Mapping[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
         raise ParamsError(
-            f"variant {source} is not YAML{where}; expected lines such as 'screen: {{price_max: 1000}}'"
+            f"variant {source} is not YAML{where}; expected lines such as "
+            "'screen: {price_max: 1000}'"
         ) from None
     if tree is None:
         return {}
     if not isinstance(tree, Mapping):
         raise ParamsError(
-            f"variant {source} holds {type(tree).__name__}; expected names with values, such as 'risk: {{...}}'"
+            f"variant {source} holds {type(tree).__name__}; expected names with values, "
+            "such as 'risk: {...}'"
         )
     return tree
 
@@ -102,13 +107,15 @@ def _setting(text: str) -> dict[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise ParamsError(
-            f"setting {text!r} has no value; expected section.field=value, such as screen.price_max=1000"
+            f"setting {text!r} has no value; expected section.field=value, "
+            "such as screen.price_max=1000"
         )
     try:
         parsed = yaml.safe_load(value)
     except yaml.YAMLError:
         raise ParamsError(
-            f"setting {text!r} has a value that is not YAML; expected a number, true, false or a list"
+            f"setting {text!r} has a value that is not YAML; expected a number, true, false or "
+            "a list"
         ) from None
     section, dot, leaf = name.strip().partition(".")
     return _resolved({section: {leaf: parsed}} if dot else {section: parsed}, text)
@@ -136,7 +143,8 @@ def _component(name: str, source: str) -> str | Component:
         function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ParamsError(
-            f"component {name} of {source} can't be imported ({error}); expected module:function on the path"
+            f"component {name} of {source} can't be imported ({error}); expected module:function "
+            "on the path"
         ) from None
     return Component(name, code_hash(function), function)
 

@@ -10,7 +10,7 @@ VERSION = "0.1.0"
 
 
 def code_version() -> str:
-    """Return the version and 12 hexadecimal digits over every module and data file of the package."""
+    """Return the version and 12 hexadecimal digits over every module and data file."""
     digest = hashlib.sha256()
     _feed(digest, resources.files("catalyst"), "")
     return f"{VERSION}+{digest.hexdigest()[:12]}"

@@ -211,9 +211,15 @@ class Market:
             ts = int(rows.ts_ns[r])
             regular = grid.daily or is_regular_bar(session, ts, grid.timeframe_ns)
             bar = Bar(
-                ts, end_ns, float(rows.open[r]), float(rows.high[r]), float(rows.low[r]), float(rows.close[r]),
-                float(rows.volume[r]), regular,
-            )  # fmt: skip
+                ts,
+                end_ns,
+                float(rows.open[r]),
+                float(rows.high[r]),
+                float(rows.low[r]),
+                float(rows.close[r]),
+                float(rows.volume[r]),
+                regular,
+            )
             self.book, new = self.book.match(symbol, bar, self.params.execution)
             fills += new
         return tuple(fills)
@@ -236,10 +242,20 @@ class Market:
                     last_complete_slot(session, history.session_before, ask.asof_ns, length)
                 )
         return MarketView(
-            ask.asof_ns, self.feed.names, session, self.feed.grid, market_state(session, ask.asof_ns), ask.scan, ask.choose,
-            ask.survey, ask.symbols, history.panel(ask.symbols, depth, asof_ns=ask.asof_ns), tuple(frames),
-            history.frame_ns if ask.scan else (), tuple(slots),
-        )  # fmt: skip
+            ask.asof_ns,
+            self.feed.names,
+            session,
+            self.feed.grid,
+            market_state(session, ask.asof_ns),
+            ask.scan,
+            ask.choose,
+            ask.survey,
+            ask.symbols,
+            history.panel(ask.symbols, depth, asof_ns=ask.asof_ns),
+            tuple(frames),
+            history.frame_ns if ask.scan else (),
+            tuple(slots),
+        )
 
     def decided(self, decision: Decision) -> None:
         """Take a decision's cancels and orders into the book."""

@@ -1,6 +1,7 @@
 """Replay: the strategy over a lake, session by session, exactly as live would have run it.
 
-Compare with the live driver: both send the session loop what it asks for; nothing below knows which of them it is.
+Compare with the live driver: both send the session loop what it asks for; nothing below knows which
+of them it is.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def replay(
     timeframe
         Base bars, such as ``5m`` or ``1d``; None takes the finest in the lake.
     start, end
-        First and last session, both included; None for the lake's first and last. History before ``start`` is used, not traded.
+        First and last session, both included; None for the lake's first and last. History before
+        ``start`` is used, not traded.
     symbols
         Restrict bars and news to these.
     progress
@@ -111,7 +113,8 @@ def _drive(
         try:
             ask = loop.send(answer)
         except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
+            finished: PortfolioState = stop.value
+            return finished
         match ask:
             case Advance(asof_ns):
                 fills, survey = market.advance(asof_ns)

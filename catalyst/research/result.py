@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from functools import cached_property
@@ -29,8 +28,9 @@ class Result:
         The variant that ran.
     folder
         Where the tables are: a temporary folder until `save`.
-    decisions, candidates, patterns, signals, orders, fills, trades, equity, marks, adjustments : polars.DataFrame
-        Read when asked for. Instants are UTC, prices USD, money decimal USD.
+    decisions, candidates, patterns, signals, orders, fills, trades, equity, marks, adjustments
+        The tables, each a polars.DataFrame, read when asked for. Instants are UTC, prices USD,
+        money decimal USD.
     """
 
     def __init__(self, params: Params, folder: tempfile.TemporaryDirectory[str]) -> None:
@@ -55,8 +55,10 @@ class Result:
         return content
 
     @cached_property
-    def portfolio(self) -> Any:
-        """Return a vectorbt Portfolio of the same fills: one row per fill or mark, split-adjusted, dividends as cash.
+    def portfolio(self) -> Any:  # noqa: ANN401 - vectorbt is untyped, and imported when needed
+        """Return a vectorbt Portfolio of the same fills.
+
+        One row a fill or mark, split-adjusted, dividends as cash.
 
         Raises
         ------
@@ -68,7 +70,7 @@ class Result:
         return to_vectorbt(self.fills, self.marks, **self._books)
 
     def verify(self) -> Verification:
-        """Compare the ledger with vectorbt's accounting of the same fills, at every row of ``equity``."""
+        """Compare the ledger with vectorbt's accounting, at every row of ``equity``."""
         from catalyst.research.portfolio import verify
 
         return verify(self.fills, self.marks, **self._books)
@@ -100,7 +102,7 @@ class Result:
         check_output(target, force=force)
         target.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        os.chmod(staging, 0o755)
+        staging.chmod(0o755)  # a run is as readable as its parent
         for path in sorted(self.folder.iterdir()):
             shutil.copyfile(path, staging / path.name)
         if target.exists():
@@ -120,8 +122,8 @@ class Result:
         """Return a line for people."""
         s = self.summary
         return (
-            f"Result({s['variant']} {s['timeframe']} {s['start']}..{s['end']}: {s['n_trades']} trades, "
-            f"net {s['net_pnl']:+,.2f} USD, {s['net_return']:+.2%})"
+            f"Result({s['variant']} {s['timeframe']} {s['start']}..{s['end']}: "
+            f"{s['n_trades']} trades, net {s['net_pnl']:+,.2f} USD, {s['net_return']:+.2%})"
         )
 
 
@@ -139,5 +141,6 @@ def check_output(target: Path, *, force: bool) -> None:
         raise OutputError(f"{target} exists and is not a run's folder; choose another with --out")
     if not force:
         raise OutputError(
-            f"{target} exists already; pass --force to replace it, or choose another folder with --out"
+            f"{target} exists already; pass --force to replace it, or choose another folder "
+            "with --out"
         )

@@ -92,7 +92,10 @@ class NewsHistory:
             keep &= rows.first_known_ns[low:high] > after_ns
         else:
             keep &= rows.published_ns[low:high] >= oldest
-        return NewsBatch(**{name: getattr(rows, name)[low:high][keep] for name in _COLUMNS})
+        # Only known rows are in these arrays, and nothing is ever written into them: where all
+        # count, slices do.
+        at = slice(low, high) if keep.all() else low + np.flatnonzero(keep)
+        return NewsBatch(*[getattr(rows, name)[at] for name in _COLUMNS])
 
     def _prune(self, now_ns: int) -> None:
         low = int(np.searchsorted(self._rows.known_ns, now_ns - self._reach_ns))

@@ -12,9 +12,9 @@ import numpy as np
 from numba import njit
 
 from catalyst.strategy.candles import PATTERN_TABLE, PATTERNS, detect_last_nb
+from catalyst.strategy.decisions import Pattern
 from catalyst.strategy.ids import content_id
 from catalyst.strategy.params import Params, PatternParams
-from catalyst.strategy.decisions import Pattern
 from catalyst.strategy.values import Bytes, Flags, Floats, Indices, Ints, MarketView
 
 EVENTS = ("GAP", "SURGE")
@@ -107,9 +107,20 @@ def _detect(view: MarketView, rows: Ints, params: Params, found: list[list[_Foun
     close = np.full((frames, k), np.nan)
     panels = tuple(tuple(getattr(panel, name) for panel in view.frames) for name in _PANEL)
     detect_frames_nb(
-        *panels, view.frame_slot_ns, rows, p.gap_min, p.surge_min, p.surge_bars, p.trend_bars,
-        values, more, trend, low, high, close,
-    )  # fmt: skip
+        *panels,
+        view.frame_slot_ns,
+        rows,
+        p.gap_min,
+        p.surge_min,
+        p.surge_bars,
+        p.trend_bars,
+        values,
+        more,
+        trend,
+        low,
+        high,
+        close,
+    )
 
     def add(
         f: int,
@@ -125,10 +136,20 @@ def _detect(view: MarketView, rows: Ints, params: Params, found: list[list[_Foun
         at = (f, r, span - 1)
         found[r].append(
             _Found(
-                name, value, directed, event, base, view.frame_ns[f], view.frame_slot_ns[f], bool(more[f, r]), int(trend[at]),
-                float(close[f, r]), float(low[at]), float(high[at]),
+                name,
+                value,
+                directed,
+                event,
+                base,
+                view.frame_ns[f],
+                view.frame_slot_ns[f],
+                bool(more[f, r]),
+                int(trend[at]),
+                float(close[f, r]),
+                float(low[at]),
+                float(high[at]),
             )
-        )  # fmt: skip
+        )
 
     confidence = _base_confidence(params)
     for f, r, j in zip(*(at.tolist() for at in values.nonzero()), strict=True):
@@ -163,8 +184,11 @@ def _base_confidence(params: Params) -> dict[str, float]:
     """Return the confidence of each built-in pattern that the variant names."""
     p = params.pattern
     by_family = {
-        "doji": p.doji_confidence, "hammer": p.hammer_confidence, "pair": p.pair_confidence, "triple": p.triple_confidence,
-    }  # fmt: skip
+        "doji": p.doji_confidence,
+        "hammer": p.hammer_confidence,
+        "pair": p.pair_confidence,
+        "triple": p.triple_confidence,
+    }
     candlesticks = {info.name: by_family[info.family] for info in PATTERN_TABLE}
     out: dict[str, float] = {}
     for component in params.patterns:
@@ -204,10 +228,19 @@ def _verdict(
         sides.append(side)
         patterns.append(
             Pattern(
-                content_id("pattern", name, view.asof_ns, h.length_ns, h.name, h.bar_ns), symbol, h.length_ns, h.bar_ns, h.name,
-                h.value, confidence, side * leaning, h.close, stop, target,
+                content_id("pattern", name, view.asof_ns, h.length_ns, h.name, h.bar_ns),
+                symbol,
+                h.length_ns,
+                h.bar_ns,
+                h.name,
+                h.value,
+                confidence,
+                side * leaning,
+                h.close,
+                stop,
+                target,
             )
-        )  # fmt: skip
+        )
     return _pooled(patterns, sides, p)
 
 
@@ -306,7 +339,7 @@ def detect_frames_nb(
                     )
             more_volume[f, r] = (
                 n > 2 and volumes[t] > volumes[t - 1] and volumes[t] > volumes[t - 2]
-            )  # noqa: PLR2004
+            )
             for s in range(3):
                 if n > s:
                     lowest[f, r, s] = (

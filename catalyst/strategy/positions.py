@@ -43,10 +43,12 @@ def look(
     kept: list[Entry] = []
     marks: list[tuple[int, float]] = []
     old = dict(state.marks)
+    flatten = flatten_instant(view.session, view.grid, params)
+    over = flatten is not None and flatten <= view.asof_ns
     rows = {int(s): k for k, s in enumerate(view.symbols)}
     for entry in state.entries:
         desk = _Desk(entry, view, rows[entry.symbol], old.get(entry.symbol, math.nan), params)
-        desk.work()
+        desk.work(over=over)
         cancels += desk.cancels
         orders += desk.orders
         if desk.entry.held or desk.entry.orders:
@@ -54,7 +56,10 @@ def look(
         if desk.entry.held:
             marks.append((entry.symbol, desk.close))
     state = replace(state, entries=tuple(kept), marks=tuple(marks))
-    if not state.lost_today and state.equity_micro <= (1.0 - params.risk.daily_loss_frac) * state.day_start_micro:
+    if (
+        not state.lost_today
+        and state.equity_micro <= (1.0 - params.risk.daily_loss_frac) * state.day_start_micro
+    ):
         state = replace(state, lost_today=True)
     return state, tuple(cancels), tuple(orders)
 
@@ -73,7 +78,9 @@ def in_regular_hours(view: MarketView) -> bool:
 class _Desk:
     """One entry on the desk: the entry as it changes, and the cancels and orders that follow."""
 
-    def __init__(self, entry: Entry, view: MarketView, row: int, mark: float, params: Params) -> None:
+    def __init__(
+        self, entry: Entry, view: MarketView, row: int, mark: float, params: Params
+    ) -> None:
         self.view = view
         self.row = row
         self.params = params
@@ -81,10 +88,12 @@ class _Desk:
         self.orders: list[Order] = []
         self.close = mark
         self.fresh = False
+        self.over = False
         self.entry = self._with_new_bars(entry)
         self.at_market = in_regular_hours(view)
         self.regular = self.at_market or (
-            is_regular_bar(view.session, view.asof_ns, view.grid.timeframe_ns) and view.asof_ns < view.session.close_ns
+            is_regular_bar(view.session, view.asof_ns, view.grid.timeframe_ns)
+            and view.asof_ns < view.session.close_ns
         )
 
     def _with_new_bars(self, entry: Entry) -> Entry:
@@ -104,7 +113,13 @@ class _Desk:
                 held += 1
             if ts >= entry.first_fill_ns:
                 best = float(base.high[self.row, b] if entry.side > 0 else base.low[self.row, b])
-                extreme = best if math.isnan(extreme) else max(extreme, best) if entry.side > 0 else min(extreme, best)
+                extreme = (
+                    best
+                    if math.isnan(extreme)
+                    else max(extreme, best)
+                    if entry.side > 0
+                    else min(extreme, best)
+                )
         # Without a new bar the mark stays: it is scaled by splits that the view may not know yet.
         if n and (self.fresh or math.isnan(self.close) or entry.first_fill_ns < 0):
             self.close = float(base.close[self.row, n - 1])
@@ -112,7 +127,11 @@ class _Desk:
         if last <= entry.last_bar_ns and exiting is entry.exiting:
             return entry
         return replace(
-            entry, extreme=extreme, bars_held=held, last_bar_ns=max(last, entry.last_bar_ns), exiting=exiting
+            entry,
+            extreme=extreme,
+            bars_held=held,
+            last_bar_ns=max(last, entry.last_bar_ns),
+            exiting=exiting,
         )
 
     def _stop_touched(self, entry: Entry, b: int, ts: int) -> Role | None:
@@ -125,15 +144,22 @@ class _Desk:
         if not (view.grid.daily or is_regular_bar(view.session, ts, view.grid.timeframe_ns)):
             return None
         for o in entry.orders:
-            if o.kind is Kind.STOP and o.submitted_ns <= ts and entry.leg_filled[o.leg] > entry.leg_exited[o.leg]:
-                beyond = base.low[self.row, b] <= o.stop if entry.side > 0 else base.high[self.row, b] >= o.stop
+            if (
+                o.kind is Kind.STOP
+                and o.submitted_ns <= ts
+                and entry.leg_filled[o.leg] > entry.leg_exited[o.leg]
+            ):
+                beyond = (
+                    base.low[self.row, b] <= o.stop
+                    if entry.side > 0
+                    else base.high[self.row, b] >= o.stop
+                )
                 if beyond:
                     return o.role
         return None
 
-    def work(self) -> None:
-        flatten = flatten_instant(self.view.session, self.view.grid, self.params)
-        over = flatten is not None and flatten <= self.view.asof_ns
+    def work(self, *, over: bool) -> None:
+        self.over = over
         expired = self.view.asof_ns >= self.entry.expires_ns
         if self.entry.works and (expired or over or self.entry.exited > 0):
             self._cancel_entries()
@@ -154,7 +180,9 @@ class _Desk:
         unsent = ids.intersection(o.order_id for o in self.orders)
         self.orders = [o for o in self.orders if o.order_id not in unsent]
         self.cancels += [o.order_id for o in gone if o.order_id not in unsent]
-        self.entry = replace(self.entry, orders=tuple(o for o in self.entry.orders if o.order_id not in ids))
+        self.entry = replace(
+            self.entry, orders=tuple(o for o in self.entry.orders if o.order_id not in ids)
+        )
 
     def _send(self, orders: list[Order]) -> None:
         self.orders += orders
@@ -190,11 +218,17 @@ class _Desk:
             self._send(
                 [
                     make_order(
-                        self.entry, self.view.asof_ns, Role.TRAILING_STOP, Kind.STOP, self._held_by_leg()[1], stop=level, leg=1,
+                        self.entry,
+                        self.view.asof_ns,
+                        Role.TRAILING_STOP,
+                        Kind.STOP,
+                        self._held_by_leg()[1],
+                        stop=level,
+                        leg=1,
                         replaces_id=old[0].order_id,
                     )
                 ]
-            )  # fmt: skip
+            )
 
     def _reason_to_leave(self) -> Role | None:
         view, params = self.view, self.params
@@ -208,10 +242,8 @@ class _Desk:
                 return Role.NEWS_REVERSAL
             elif component.name == "time_stop" and self._time_is_up():
                 return Role.TIME_STOP
-            elif component.name == "flatten":
-                flatten = flatten_instant(view.session, view.grid, params)
-                if flatten is not None and flatten <= view.asof_ns:
-                    return Role.FLATTEN
+            elif component.name == "flatten" and self.over:
+                return Role.FLATTEN
         return None
 
     def _beyond_stop(self) -> bool:
@@ -226,11 +258,19 @@ class _Desk:
         score = self.params.catalyst_score.function or catalyst_scores
         if score is catalyst_scores:
             scores, directions = catalyst_scores(
-                news, len(self.view.names), self.view.asof_ns, self.params, after_ns=e.decided_ns, only=e.symbol
+                news,
+                len(self.view.names),
+                self.view.asof_ns,
+                self.params,
+                after_ns=e.decided_ns,
+                only=e.symbol,
             )
         else:
             later = type(news)(
-                **{k: v[(news.symbol == e.symbol) & (news.first_known_ns > e.decided_ns)] for k, v in vars(news).items()}
+                **{
+                    k: v[(news.symbol == e.symbol) & (news.first_known_ns > e.decided_ns)]
+                    for k, v in vars(news).items()
+                }
             )
             scores, directions = score(later, len(self.view.names), self.view.asof_ns, self.params)
         opposed = sign(float(directions[e.symbol]), self.params) == -e.side
@@ -259,28 +299,42 @@ class _Desk:
         self.entry = replace(self.entry, exiting=role)
         limit = math.nan
         if kind is Kind.LIMIT:
-            limit = on_tick(self.close * (1.0 - e.side * self.params.execution.watch_frac), up=e.side > 0)
+            limit = on_tick(
+                self.close * (1.0 - e.side * self.params.execution.watch_frac), up=e.side > 0
+            )
         self._send(
             [
                 make_order(
-                    self.entry, self.view.asof_ns, role, kind, e.held, limit=limit, extended=not self.at_market,
+                    self.entry,
+                    self.view.asof_ns,
+                    role,
+                    kind,
+                    e.held,
+                    limit=limit,
+                    extended=not self.at_market,
                     replaces_id=working[0].order_id if working else "",
                 )
             ]
-        )  # fmt: skip
+        )
 
     def _protect(self) -> None:
         """Make stop and target of each half cover what it holds."""
         for leg, shares in enumerate(self._held_by_leg()):
             mine = [o for o in self.entry.orders if o.leg == leg and o.role is not Role.ENTRY]
-            if shares and not (len(mine) == 2 and all(o.parent_id or o.quantity == shares for o in mine)):  # noqa: PLR2004
+            if shares and not (
+                len(mine) == 2 and all(o.parent_id or o.quantity == shares for o in mine)
+            ):
                 self._cancel(mine)
                 self._send(protection(self.entry, self.view.asof_ns, leg, shares))
 
     def _watch(self) -> None:
         """Let targets work as limits; the stop is watched, not sent."""
         for leg, shares in enumerate(self._held_by_leg()):
-            mine = [o for o in self.entry.orders if o.leg == leg and o.role in (Role.TARGET_1, Role.TARGET_2)]
+            mine = [
+                o
+                for o in self.entry.orders
+                if o.leg == leg and o.role in (Role.TARGET_1, Role.TARGET_2)
+            ]
             if shares and not any(o.parent_id or o.quantity == shares for o in mine):
                 self._cancel(mine)
                 self._send([target_order(self.entry, self.view.asof_ns, leg, shares)])

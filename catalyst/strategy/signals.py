@@ -19,7 +19,9 @@ from catalyst.strategy.values import MarketState, MarketView
 _NAN = float("nan")
 
 
-def score(view: MarketView, narrowed: Narrowed, finalists: Finalists, params: Params) -> list[tuple[Signal, Verdict]]:
+def score(
+    view: MarketView, narrowed: Narrowed, finalists: Finalists, params: Params
+) -> list[tuple[Signal, Verdict]]:
     """Score the finalists.
 
     Parameters
@@ -49,7 +51,13 @@ def score(view: MarketView, narrowed: Narrowed, finalists: Finalists, params: Pa
 
 
 def _signal(
-    view: MarketView, narrowed: Narrowed, finalists: Finalists, k: int, leaning: int, verdict: Verdict, params: Params
+    view: MarketView,
+    narrowed: Narrowed,
+    finalists: Finalists,
+    k: int,
+    leaning: int,
+    verdict: Verdict,
+    params: Params,
 ) -> Signal:
     symbol = int(finalists.symbol[k])
     side = leaning if params.signal.direction_from_catalyst else verdict.side
@@ -58,33 +66,66 @@ def _signal(
     technical = float(finalists.technical[k])
     technical = technical if toward > 0 else 100.0 - technical
     volume = float(finalists.volume[k])
-    parts = {"catalyst": catalyst, "pattern": verdict.score, "technical": technical, "volume": volume}
+    parts = {
+        "catalyst": catalyst,
+        "pattern": verdict.score,
+        "technical": technical,
+        "volume": volume,
+    }
     confidence = 0.0
     for component, weight in params.scored:
         if component.function is not None:
-            confidence += weight * float(component.function(view, int(finalists.row[k]), toward, params))
+            confidence += weight * float(
+                component.function(view, int(finalists.row[k]), toward, params)
+            )
         else:
             confidence += weight * parts[component.name]
     band = _band(confidence, params)
     entry = float(view.survey.price[symbol])
-    stop, target_1, target_2 = _levels(entry, side, catalyst, params) if side else (_NAN, _NAN, _NAN)
+    stop, target_1, target_2 = (
+        _levels(entry, side, catalyst, params) if side else (_NAN, _NAN, _NAN)
+    )
     rule, value, threshold = _hold(
-        side, leaning, verdict, direction=float(narrowed.direction[symbol]), confidence=confidence, band=band, params=params
+        side,
+        leaning,
+        verdict,
+        direction=float(narrowed.direction[symbol]),
+        confidence=confidence,
+        band=band,
+        params=params,
     )
     cap = params.risk.cap_frac
     if view.state is MarketState.PRE_MARKET and not view.grid.daily:
         cap = params.risk.cap_frac_pre_market
     rows = np.flatnonzero(view.survey.news.symbol == symbol)
-    categories = int(np.bitwise_or.reduce(view.survey.news.categories[rows])) if len(rows) else 0
+    categories = int(np.bitwise_or.reduce(view.survey.news.categories[rows]))
     best = verdict.best
     key = (best.timeframe_ns, best.bar_ns) if best else (0, -1)
     return Signal(
         content_id("signal", params.hash, view.names[symbol], view.asof_ns),
-        symbol, side, confidence, catalyst, float(narrowed.direction[symbol]), verdict.score, technical, volume, entry, stop,
-        target_1, target_2, cap * band, tuple(view.survey.news.news_id[rows].tolist()),
-        tuple(p.pattern_id for p in verdict.patterns), _factors(view, symbol, categories, verdict, parts), categories, key,
-        Outcome.INTENT if rule is Reason.PASSED else Outcome.HOLD, rule, value, threshold,
-    )  # fmt: skip
+        symbol,
+        side,
+        confidence,
+        catalyst,
+        float(narrowed.direction[symbol]),
+        verdict.score,
+        technical,
+        volume,
+        entry,
+        stop,
+        target_1,
+        target_2,
+        cap * band,
+        tuple(view.survey.news.news_id[rows].tolist()),
+        tuple(p.pattern_id for p in verdict.patterns),
+        _factors(view, symbol, categories, verdict, parts),
+        categories,
+        key,
+        Outcome.INTENT if rule is Reason.PASSED else Outcome.HOLD,
+        rule,
+        value,
+        threshold,
+    )
 
 
 def _band(confidence: float, params: Params) -> float:
@@ -114,7 +155,14 @@ def _levels(entry: float, side: int, catalyst: float, params: Params) -> tuple[f
 
 
 def _hold(
-    side: int, leaning: int, verdict: Verdict, *, direction: float, confidence: float, band: float, params: Params
+    side: int,
+    leaning: int,
+    verdict: Verdict,
+    *,
+    direction: float,
+    confidence: float,
+    band: float,
+    params: Params,
 ) -> tuple[Reason, float, float]:
     if not side and params.signal.direction_from_catalyst:
         return Reason.NEUTRAL_CATALYST, direction, params.catalyst.neutral_band
@@ -131,7 +179,9 @@ def _hold(
     return Reason.PASSED, _NAN, _NAN
 
 
-def _factors(view: MarketView, symbol: int, categories: int, verdict: Verdict, parts: dict[str, float]) -> tuple[str, ...]:
+def _factors(
+    view: MarketView, symbol: int, categories: int, verdict: Verdict, parts: dict[str, float]
+) -> tuple[str, ...]:
     rvol = float(view.survey.rvol[symbol])
     out = [f"catalyst {parts['catalyst']:.1f}"]
     out += category_names(categories)

@@ -1,0 +1,118 @@
+"""One session's base bars: as they became known, and as the exchange traded them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from catalyst.strategy.history import Rows
+from catalyst.strategy.values import Bytes, Flags, Ints
+
+
+@dataclass(frozen=True)
+class SessionBars:
+    """Hold one session's base bars twice over: as they became known, and by symbol as they traded.
+
+    Attributes
+    ----------
+    rows, known_ns
+        What history is fed, ascending by (known_ns, symbol, ts).
+    start : int64[m + 1]
+        Rows of symbol i in ``traded`` and ``ends_ns`` are ``start[i]:start[i + 1]``, ascending by
+        ts.
+    traded, ends_ns
+        First versions that were known in time; a bar known later fills nothing, as in a halt.
+    adjusted : int8[m]
+        How each symbol's bars are adjusted (0 raw, 1 split, 2 all), -1 without bars.
+    late
+        Number of bars known after their end and the grace.
+    assumed
+        Number of bars whose ``known_at`` is an assumption.
+    """
+
+    rows: Rows
+    known_ns: Ints
+    start: Ints
+    traded: Rows
+    ends_ns: Ints
+    adjusted: Bytes
+    late: int
+    assumed: int
+
+    def without_old_shares(
+        self, symbol: int, close: float, ratio: float
+    ) -> tuple[SessionBars, int]:
+        """Leave out the bars of a split's ex-date that still show a price of old shares.
+
+        Such bars exist: the first print before the open may repeat the last close in old shares,
+        and an order would fill at a multiple of the price. A bar counts as one if any of its prices
+        is nearer, as a ratio, to the last close than to the last close over the split's ratio.
+
+        Parameters
+        ----------
+        symbol
+            Index of an unadjusted symbol.
+        close
+            Its last close before the ex-date, USD.
+        ratio
+            New shares for one old; between 1/2 and 2 the two can't be told apart, and nothing is
+            left out.
+
+        Returns
+        -------
+        bars, count
+            The other bars, and how many were left out.
+        """
+        if 0.5 < ratio < 2.0 or not np.isfinite(close):
+            return self, 0
+        border = close / np.sqrt(ratio)
+        rows, traded = (_old_shares(r, symbol, border, ratio) for r in (self.rows, self.traded))
+        start = self.start.copy()
+        start[symbol + 1 :] -= int(traded.sum())
+        kept = replace(
+            self,
+            rows=rows_at(self.rows, np.flatnonzero(~rows)),
+            known_ns=self.known_ns[~rows],
+            start=start,
+            traded=rows_at(self.traded, np.flatnonzero(~traded)),
+            ends_ns=self.ends_ns[~traded],
+        )
+        return kept, int(rows.sum())
+
+
+def _old_shares(rows: Rows, symbol: int, border: float, ratio: float) -> Flags:
+    prices = np.stack([rows.open, rows.high, rows.low, rows.close])
+    beyond: Flags = np.any(prices > border if ratio > 1 else prices < border, axis=0)
+    own: Flags = rows.symbol == symbol
+    return own & rows.raw & beyond
+
+
+def rows_at(rows: Rows, at: Ints) -> Rows:
+    """Return some of the rows: ``at`` is int64[n], their positions in the order wanted."""
+    return Rows(*(getattr(rows, name)[at] for name in Rows.__dataclass_fields__))
+
+
+def no_bars(n_symbols: int) -> SessionBars:
+    """Return a session without bars."""
+    floats, ints = np.empty(0), np.empty(0, np.int64)
+    rows = Rows(
+        symbol=np.empty(0, np.int32),
+        ts_ns=ints,
+        open=floats,
+        high=floats,
+        low=floats,
+        close=floats,
+        volume=floats,
+        raw=np.empty(0, np.bool_),
+    )
+    return SessionBars(
+        rows=rows,
+        known_ns=ints,
+        start=np.zeros(n_symbols + 1, np.int64),
+        traded=rows,
+        ends_ns=ints,
+        adjusted=np.full(n_symbols, -1, np.int8),
+        late=0,
+        assumed=0,
+    )
