@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from catalyst.data.recorder import ClosedTrade
+from catalyst.data.books import ClosedTrade
+from catalyst.data.recorder import Recorder
 from catalyst.strategy.money import MICRO
 from catalyst.strategy.values import Floats
 
@@ -103,23 +104,25 @@ def trade_metrics(
     }
 
 
-def binding_rules(
-    drops: Counter[tuple[int, str]], asked: Counter[int], signals: Counter[str], n_trades: int
-) -> list[dict[str, Any]]:
-    """List what dropped, held or refused, most often first; each with a sentence."""
-    total = sum(signals.values())
+def binding_rules(recorder: Recorder) -> list[dict[str, Any]]:
+    """List what dropped, held or refused in a run, most often first; each with a sentence."""
+    total, n_trades = sum(recorder.signals.values()), recorder.entries
     out = []
-    for (stage, rule), count in sorted(drops.items(), key=lambda item: (-item[1], item[0])):
-        of = asked[stage] if stage else total
+    drops = sorted(recorder.drops.items(), key=lambda item: (-item[1], item[0]))
+    for (stage, rule), count in drops:
+        of = recorder.asked[stage] if stage else total
+        threshold = recorder.thresholds[stage, rule]
+        limit = "" if math.isnan(threshold) else f" {threshold:,g}"
         what = f"candidates of stage {stage}" if stage else "signals"
         lead = "no trades: " if not n_trades else ""
         out.append(
             {
                 "stage": stage,
                 "rule": rule,
+                "threshold": None if math.isnan(threshold) else threshold,
                 "count": count,
                 "of": of,
-                "text": f"{lead}{count:,} of {of:,} {what} failed {rule}",
+                "text": f"{lead}{count:,} of {of:,} {what} failed {rule}{limit}",
             }
         )
     return out

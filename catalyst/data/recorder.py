@@ -1,71 +1,33 @@
-"""A run, written down while it happens: every table of its folder, and the check that money is conserved."""
+"""A run, written down while it happens: every table, and the check that money is conserved."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from catalyst.data.books import ClosedTrade, SentOrder, Trade
 from catalyst.data.codec import digest, symbol_codes
 from catalyst.data.tables import TableWriter
 from catalyst.errors import ConservationError
 from catalyst.strategy.clock import timeframe_label
-from catalyst.strategy.decisions import Decision, Fill, Order, Screen, Signal
+from catalyst.strategy.decisions import Decision, Fill, Screen, Signal
 from catalyst.strategy.ids import content_id
 from catalyst.strategy.money import MICRO, notional_micro
 from catalyst.strategy.news import category_names
 from catalyst.strategy.portfolio import Adjustment, PortfolioState
-from catalyst.strategy.reasons import Kind, Outcome, Reason, Role
+from catalyst.strategy.reasons import Outcome, Reason, Role
+from catalyst.strategy.values import Floats
 
-_LABELS = {int(reason): reason.label for reason in Reason}
+_LABELS = {int(reason): reason.label for reason in Reason if reason is not Reason.PASSED}
 _REASONS = pl.Series([_LABELS.get(k, "") for k in range(max(Reason) + 1)])
 _SCREEN_COLUMNS = tuple(f.name for f in fields(Screen))
 _SCREEN_ROWS = 50_000
-
-
-@dataclass
-class _Sent:
-    order: Order
-    filled: int = 0
-    status: str = ""
-
-
-@dataclass
-class _Trade:
-    """One entry's fills as they came from the exchange, counted apart from the strategy's own ledger."""
-
-    signal: Signal
-    symbol: int
-    side: int
-    decided_ns: int
-    bought: float = 0.0
-    sold: float = 0.0
-    held: int = 0
-    cost_micro: int = 0
-    proceeds_micro: int = 0
-    fees_micro: int = 0
-    dividends_micro: int = 0
-    entry_ns: int = -1
-    exit_ns: int = -1
-    reasons: list[str] = field(default_factory=list)
-
-    @property
-    def pnl_micro(self) -> int:
-        return self.side * (self.proceeds_micro - self.cost_micro) - self.fees_micro
-
-
-@dataclass(frozen=True)
-class ClosedTrade:
-    """Hold what metrics need of a closed trade: micro-dollars."""
-
-    pnl_micro: int
-    cost_micro: int
-    symbol: str
 
 
 class Recorder:
@@ -84,6 +46,10 @@ class Recorder:
     ----------
     drops
         How many candidates each (stage, rule) dropped; holds and refusals under stage 0.
+    asked
+        How many candidates each stage was asked about.
+    thresholds
+        Threshold of each (stage, rule); NaN where it was not always the same.
     closed
         Closed trades.
     entries
@@ -102,12 +68,13 @@ class Recorder:
         self._initial = initial_micro
         self._seq = 0
         self._digest = hashlib.sha256()
-        self._sent: dict[str, _Sent] = {}
-        self._trades: dict[str, _Trade] = {}
+        self._sent: dict[str, SentOrder] = {}
+        self._trades: dict[str, Trade] = {}
         self._settled_micro = 0
         self._pending_fills: list[Fill] = []
         self.drops: Counter[tuple[int, str]] = Counter()
         self.asked: Counter[int] = Counter()
+        self.thresholds: dict[tuple[int, str], float] = {}
         self.closed: list[ClosedTrade] = []
         self.entries = 0
         self.traded_micro = 0
@@ -212,10 +179,10 @@ class Recorder:
         for order in decision.orders:
             if order.replaces_id in self._sent:
                 self._sent[order.replaces_id].status = "replaced"
-            self._sent[order.order_id] = _Sent(order)
+            self._sent[order.order_id] = SentOrder(order)
             if order.role is Role.ENTRY and order.entry_id not in self._trades:
                 signal = signals[order.signal_id]
-                self._trades[order.entry_id] = _Trade(
+                self._trades[order.entry_id] = Trade(
                     signal, order.symbol, signal.side, decision.asof_ns
                 )
 
@@ -224,22 +191,9 @@ class Recorder:
         order = sent.order
         sent.filled += fill.quantity
         trade = self._trades[order.entry_id]
-        value = notional_micro(fill.price, fill.quantity)
-        self.traded_micro += value
-        trade.fees_micro += fill.fee_micro
-        if order.role is Role.ENTRY:
-            self.entries += trade.entry_ns < 0
-            trade.entry_ns = fill.filled_ns if trade.entry_ns < 0 else trade.entry_ns
-            trade.bought += fill.quantity
-            trade.cost_micro += value
-            trade.held += fill.quantity
-        else:
-            trade.exit_ns = fill.filled_ns
-            trade.sold += fill.quantity
-            trade.proceeds_micro += value
-            trade.held -= fill.quantity
-            if order.role.label not in trade.reasons:
-                trade.reasons.append(order.role.label)
+        self.traded_micro += notional_micro(fill.price, fill.quantity)
+        self.entries += order.role is Role.ENTRY and trade.entry_ns < 0
+        trade.fill(fill, order.role)
         self._write.row(
             "fills",
             (
@@ -258,17 +212,7 @@ class Recorder:
         )
 
     def _adjust(self, a: Adjustment) -> None:
-        trade = self._trades[a.entry_id]
-        if a.kind == "split":
-            trade.bought *= a.value
-            trade.sold *= a.value
-            fraction = abs(a.quantity_before) * a.value - abs(a.quantity_after)
-            if a.cash_micro:
-                trade.sold += fraction
-                trade.proceeds_micro += abs(a.cash_micro)
-            trade.held = abs(a.quantity_after)
-        else:
-            trade.dividends_micro += a.cash_micro
+        self._trades[a.entry_id].adjust(a)
         self._write.row(
             "adjustments",
             (
@@ -297,21 +241,29 @@ class Recorder:
         at = np.array([asof for asof, _ in self._screens])
         screens = [screen for _, screen in self._screens]
         counts = [len(s.symbol) for s in screens]
-        columns = {
+        columns: dict[str, Any] = {
             name: np.concatenate([getattr(s, name) for s in screens]) for name in _SCREEN_COLUMNS
         }
         stage, reason = columns["stage"], columns["reason"]
-        for code, count in enumerate(np.bincount(stage.astype(np.int64) * 64 + reason).tolist()):
+        codes = stage.astype(np.int64) * 64 + reason
+        for code, count in enumerate(np.bincount(codes).tolist()):
             if count:
                 self.asked[code // 64] += count
                 if code % 64:
-                    self.drops[code // 64, Reason(code % 64).label] += count
+                    label = Reason(code % 64).label
+                    self.drops[code // 64, label] += count
+                    self._threshold(code // 64, label, columns["threshold"][codes == code])
         columns["decided_at"] = np.repeat(at, counts)
         columns["passed"] = reason == 0
         columns["symbol"] = self._name_array.gather(columns["symbol"])
         columns["reason"] = _REASONS.gather(reason)
         self._write.columns("candidates", columns)
         self._screens, self._screen_rows = [], 0
+
+    def _threshold(self, stage: int, rule: str, values: Floats) -> None:
+        """Keep the threshold of a rule where it is always the same one."""
+        seen = {*values[np.isfinite(values)].tolist(), self.thresholds.get((stage, rule))} - {None}
+        self.thresholds[stage, rule] = seen.pop() if len(seen) == 1 else math.nan
 
     def _signal(self, asof_ns: int, s: Signal) -> None:
         risk = (s.entry - s.stop) * s.side
@@ -351,6 +303,7 @@ class Recorder:
         self.signals[s.outcome.label] += 1
         if rule:
             self.drops[0, rule] += 1
+            self._threshold(0, rule, np.array([s.threshold]))
         if s.outcome is Outcome.REFUSED:
             refused_id = content_id("refused", s.signal_id)
             buy = "buy" if s.side > 0 else "sell"
@@ -391,64 +344,17 @@ class Recorder:
                 self._write_order(sent)
                 del self._sent[sent.order.order_id]
 
-    def _write_trade(self, entry_id: str, t: _Trade) -> None:
-        if t.held:
+    def _write_trade(self, entry_id: str, trade: Trade) -> None:
+        name = self._names[trade.symbol]
+        if trade.held:
             raise ConservationError(
-                f"entry {entry_id} of {self._names[t.symbol]} ended with {t.held} shares; expected none"
+                f"entry {entry_id} of {name} ended with {trade.held} shares; expected none"
             )
-        self.closed.append(ClosedTrade(t.pnl_micro, t.cost_micro, self._names[t.symbol]))
-        self._write.row(
-            "trades",
-            (
-                content_id("trade", entry_id),
-                t.signal.signal_id,
-                self._names[t.symbol],
-                "long" if t.side > 0 else "short",
-                round(t.bought),
-                t.entry_ns,
-                t.cost_micro / t.bought / MICRO,
-                t.exit_ns,
-                t.proceeds_micro / t.sold / MICRO,
-                "+".join(t.reasons),
-                t.fees_micro,
-                t.pnl_micro,
-                t.decided_ns,
-                t.signal.news_ids,
-                t.signal.catalyst_score,
-                t.signal.confidence,
-            ),
-        )
+        self.closed.append(ClosedTrade(trade.pnl_micro, trade.cost_micro, name))
+        self._write.row("trades", trade.row(entry_id, name))
 
-    def _write_order(self, sent: _Sent, *, last: bool = False) -> None:
-        o = sent.order
-        status = sent.status
-        if sent.filled and sent.filled >= o.quantity:
-            status = "filled"
-        status = status or ("working" if last else "cancelled")
-        kind = "stop" if o.kind is Kind.STOP else o.kind.label
-        self._write.row(
-            "orders",
-            (
-                o.order_id,
-                o.entry_id,
-                o.signal_id,
-                self._names[o.symbol],
-                o.side.label,
-                o.role.label,
-                kind,
-                o.quantity,
-                o.limit,
-                o.stop,
-                o.submitted_ns,
-                status,
-                sent.filled,
-                o.parent_id,
-                o.replaces_id,
-                "",
-                math.nan,
-                math.nan,
-            ),
-        )
+    def _write_order(self, sent: SentOrder, *, last: bool = False) -> None:
+        self._write.row("orders", sent.row(self._names[sent.order.symbol], last=last))
 
     def check(self, state: PortfolioState) -> None:
         """Compare the strategy's ledger with the fills that the exchange reported.
@@ -465,7 +371,8 @@ class Recorder:
         )
         if cash != state.cash_micro:
             raise ConservationError(
-                f"cash is {state.cash_micro / MICRO:.6f} USD, but initial cash and fills give {cash / MICRO:.6f}; this is a bug"
+                f"cash is {state.cash_micro / MICRO:.6f} USD, but initial cash and fills give "
+                f"{cash / MICRO:.6f}; this is a bug"
             )
         held = {e.entry_id: e.held for e in state.entries if e.held}
         counted = {k: t.held for k, t in self._trades.items() if t.held}
@@ -475,7 +382,7 @@ class Recorder:
             )
 
     def finish(self) -> dict[str, Any]:
-        """Write the orders that still work, and return the open positions by symbol (signed shares)."""
+        """Write the orders that still work; return the open positions, signed shares by symbol."""
         self.flush_screens()
         for sent in self._sent.values():
             self._write_order(sent, last=True)

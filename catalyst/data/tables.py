@@ -1,4 +1,4 @@
-"""The tables of a run's folder: their columns, and a writer that keeps no more than one part in memory."""
+"""The tables of a run's folder: their columns, and a writer that keeps one part in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -201,7 +201,7 @@ class TableWriter:
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._written: list[Future[None]] = []
 
-    def __enter__(self) -> TableWriter:
+    def __enter__(self) -> Self:
         """Return the writer."""
         return self
 
@@ -224,7 +224,7 @@ class TableWriter:
                 future.result()
 
     def row(self, table: str, values: Sequence[Any]) -> None:
-        """Add one row: values in the order of the table's columns; instants in int64 ns, money in int64 micro-dollars."""
+        """Add one row in the order of the columns; instants in ns, money in micro-dollars."""
         self._rows[table].append(values)
         self._added(table, 1)
 

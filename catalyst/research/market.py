@@ -1,4 +1,4 @@
-"""The market of a replay: time passes, bars become known, orders meet bars. All of it answers from the lake."""
+"""The market of a replay: time passes, bars become known, orders meet bars."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ class Market:
     adjusted : int8[m]
         How each symbol's latest bars are adjusted: 0 raw, 1 split, 2 all, -1 unseen.
     closes, returns : float64[m]
-        Each symbol's last close (USD), and its total return over the current session; NaN without bars.
+        Each symbol's last close (USD), and its total return over the current session; NaN without
+        bars.
     late_bars, assumed_bars, adjusted_bars, old_share_bars, bars
         Counts over the whole run.
     """
@@ -78,7 +79,7 @@ class Market:
         self._before: Session | None = None
 
     def warm_up(self, before: list[Session]) -> None:
-        """Feed history with the sessions before the first, as they became known; nothing is decided or traded."""
+        """Feed history with the sessions before the first; nothing is decided or traded."""
         for k, session in enumerate(before):
             self.open_session(session)
             if k + 1 < len(before):
@@ -121,7 +122,7 @@ class Market:
         self.adjusted_bars += int((~self._today.rows.raw).sum())
 
     def read_ahead(self, session: Session) -> None:
-        """Read the next session's files beside the present one's decisions; nothing of them is looked at before its time."""
+        """Read the next session's files beside this one's decisions; nothing looks at them yet."""
         self._ahead = self._reader.submit(self._read, session)
 
     def _read(self, session: Session) -> tuple[SessionBars, NewsBatch]:
@@ -161,8 +162,8 @@ class Market:
     def actions_of(self, symbols: tuple[int, ...]) -> tuple[Action, ...]:
         """Return today's actions of held symbols that their bars don't contain already.
 
-        The broker books them on the ex-date, known or not. Adjusted bars contain splits; bars adjusted for everything
-        contain dividends too.
+        The broker books them on the ex-date, known or not. Adjusted bars contain splits; bars
+        adjusted for everything contain dividends too.
         """
         kinds = {0: ("split", "dividend"), 1: ("dividend",)}
         return tuple(
@@ -172,7 +173,7 @@ class Market:
         )
 
     def advance(self, asof_ns: int) -> tuple[tuple[Fill, ...], Survey]:
-        """Let time pass: match the book against the bars that ended, then let bars and news become known."""
+        """Let time pass: match the book against the bars that ended; let facts become known."""
         fills = self._match(asof_ns) if self.book.working else ()
         self._let_splits_in(asof_ns)
         self._push_until(asof_ns)

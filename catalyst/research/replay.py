@@ -166,9 +166,7 @@ def _summary(
         ),
         "signals": dict(sorted(recorder.signals.items())),
         "benchmarks": benchmarks.metrics(),
-        "binding_rules": binding_rules(
-            recorder.drops, recorder.asked, recorder.signals, recorder.entries
-        ),
+        "binding_rules": binding_rules(recorder),
         "warnings": warnings(
             recorder.closed,
             len(sessions),

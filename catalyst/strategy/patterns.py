@@ -1,4 +1,4 @@
-"""Patterns of the finalists: candlesticks and momentum events in every timeframe, weighed against the catalyst.
+"""Patterns of the finalists: candlesticks and momentum events, weighed against the catalyst.
 
 Source: the specification, section 5.
 """
@@ -22,8 +22,8 @@ EVENTS = ("GAP", "SURGE")
 
 _PANEL = ("ts_ns", "open", "high", "low", "close", "volume", "count")
 _NAMES = (*PATTERNS, *EVENTS)
-_SPANS = tuple(info.span for info in PATTERN_TABLE) + (1, 1)
-_DIRECTED = tuple(info.name != "CDLDOJI" for info in PATTERN_TABLE) + (True, True)
+_SPANS = (*(info.span for info in PATTERN_TABLE), 1, 1)
+_DIRECTED = (*(info.directed for info in PATTERN_TABLE), True, True)
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,17 @@ def _detect(view: MarketView, rows: Ints, params: Params, found: list[list[_Foun
     trend, more = np.zeros((frames, k, 3), np.int8), np.zeros((frames, k), np.bool_)
     low, high = np.full((frames, k, 3), np.nan), np.full((frames, k, 3), np.nan)
     close = np.full((frames, k), np.nan)
-    panels = tuple(tuple(getattr(panel, name) for panel in view.frames) for name in _PANEL)
+    ts, open_, highs, lows, closes, volumes, counts = (
+        tuple(getattr(panel, name) for panel in view.frames) for name in _PANEL
+    )
     detect_frames_nb(
-        *panels,
+        ts,
+        open_,
+        highs,
+        lows,
+        closes,
+        volumes,
+        counts,
         view.frame_slot_ns,
         rows,
         p.gap_min,
@@ -299,7 +307,8 @@ def detect_frames_nb(
     ts, o, h, low, c, v, count : tuples of f arrays
         The arrays of a `BarPanel` of each timeframe.
     slot_ns : tuple of f int
-        Start of each timeframe's last complete slot (-1: none); a symbol whose last bar is another one has no pattern.
+        Start of each timeframe's last complete slot (-1: none); a symbol whose last bar is another
+        one has no pattern.
     rows : int[k]
         Rows of the panels asked about.
     gap_min, surge_min, surge_bars, trend_bars
@@ -309,7 +318,8 @@ def detect_frames_nb(
     more_volume : bool[f, k]
         Result: whether the last bar has more volume than each of the two before.
     trend : int8[f, k, 3]
-        Result: sign of close less SMA at the bar before a pattern of 1, 2 or 3 bars; 0 where unknown.
+        Result: sign of close less SMA at the bar before a pattern of 1, 2 or 3 bars; 0 where
+        unknown.
     lowest, highest : float64[f, k, 3]
         Result: extremes of the last 1, 2 and 3 bars, USD.
     last : float64[f, k]

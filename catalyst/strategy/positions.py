@@ -21,7 +21,7 @@ _STOPS = (Role.STOP, Role.TRAILING_STOP)
 def look(
     state: PortfolioState, view: MarketView, params: Params
 ) -> tuple[PortfolioState, tuple[str, ...], tuple[Order, ...]]:
-    """Look at every entry: expire, raise the trailing stop, leave, watch, protect; then mark to market.
+    """Look at every entry: expire, trail, leave, watch, protect; then mark to market.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def look(
 
 
 def in_regular_hours(view: MarketView) -> bool:
-    """Tell whether a market order sent now may fill: in regular hours, and while a bar lasts that began in them."""
+    """Tell whether a market order may fill now: in regular hours, and in a bar begun in them."""
     grid, session = view.grid, view.session
     if grid.daily or view.state is MarketState.REGULAR:
         return True
@@ -135,7 +135,7 @@ class _Desk:
         )
 
     def _stop_touched(self, entry: Entry, b: int, ts: int) -> Role | None:
-        """Return the role of a stop that a bar has triggered: what is left of it is a market order, and stays one."""
+        """Return the role of a stop that a bar triggered: its rest is a market order for good."""
         base, view = self.view.base, self.view
         # A bar that comes late was in nobody's book: it fills nothing, and triggers nothing.
         late = not view.grid.daily and ts + view.grid.timeframe_ns != view.asof_ns
@@ -287,7 +287,7 @@ class _Desk:
         return late and (self.close - e.cost_micro / e.filled / MICRO) * e.side <= 0
 
     def _leave(self, role: Role) -> None:
-        """Leave the whole position: at the market in regular hours, else by a limit beyond the last close, renewed on each bar."""
+        """Leave it all: at the market, or by a limit beyond the last close, renewed on each bar."""
         e = self.entry
         if self.at_market and role in _STOPS and any(o.kind is Kind.STOP for o in e.orders):
             return

@@ -1,4 +1,4 @@
-"""Signals: confidence, direction, levels and reasons of the finalists (specification, section 7)."""
+"""Signals: confidence, direction, levels and reasons of the finalists (section 7)."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def score(
     Returns
     -------
     list of (Signal, Verdict)
-        By confidence, highest first, then by symbol. A signal that may be traded has the outcome ``INTENT``
-        until the risk gate says otherwise; the others are holds with their reason.
+        By confidence, highest first, then by symbol. A signal that may be traded has the outcome
+        ``INTENT`` until the risk gate says otherwise; the others are holds with their reason.
     """
     if not len(finalists.row):
         return []
