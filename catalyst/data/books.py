@@ -106,7 +106,7 @@ class Trade:
             self.reasons.append(role.label)
 
     def adjust(self, adjustment: Adjustment) -> None:
-        """Book a split, whose paid fraction counts as sold, or a dividend."""
+        """Book a dividend, or a split: a paid fraction counts as sold, reason ``split`` if last."""
         if adjustment.kind != "split":
             self.dividends_micro += adjustment.cash_micro
             return
@@ -116,6 +116,9 @@ class Trade:
         if adjustment.cash_micro:
             self.sold += abs(adjustment.quantity_before) * ratio - after
             self.proceeds_micro += abs(adjustment.cash_micro)
+            self.exit_ns = adjustment.ts_ns
+            if not after:
+                self.reasons.append("split")
         self.held = after
 
     def row(self, entry_id: str, name: str) -> tuple[Any, ...]:
@@ -142,7 +145,7 @@ class Trade:
 
 @dataclass(frozen=True)
 class ClosedTrade:
-    """Hold what metrics need of a closed trade: profit and cost in micro-dollars, and the symbol."""
+    """Hold what metrics need of a closed trade: profit, cost (micro-dollars), and the symbol."""
 
     pnl_micro: int
     cost_micro: int

@@ -24,7 +24,7 @@ from catalyst.strategy.portfolio import Adjustment, PortfolioState
 from catalyst.strategy.reasons import Outcome, Reason, Role
 from catalyst.strategy.values import Floats
 
-_LABELS = {int(reason): reason.label for reason in Reason if reason is not Reason.PASSED}
+_LABELS = {int(reason): reason.label for reason in Reason}
 _REASONS = pl.Series([_LABELS.get(k, "") for k in range(max(Reason) + 1)])
 _SCREEN_COLUMNS = tuple(f.name for f in fields(Screen))
 _SCREEN_ROWS = 50_000
