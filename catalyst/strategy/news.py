@@ -62,11 +62,13 @@ class NewsHistory:
         }
         live = np.concatenate([self._live, np.ones(len(batch.symbol), np.bool_)])
         first_known = columns["first_known_ns"]
+        reach = self._reach_ns
         for k, key in enumerate(
             zip(batch.news_id.tolist(), batch.symbol.tolist(), strict=True), start
         ):
             older = self._at.get(key)
-            if older is not None:
+            # How long a version is remembered must not depend on when rows were pruned.
+            if older is not None and columns["known_ns"][older] >= columns["known_ns"][k] - reach:
                 live[older] = False
                 first_known[k] = first_known[older]
             self._at[key] = k

@@ -7,22 +7,7 @@ from functools import cache
 
 from catalyst.data.enrichment.phrases import phrase_pattern
 from catalyst.data.enrichment.tables import table
-
-#: The categories, in the order in which they are stored.
-CATEGORIES = (
-    "earnings",
-    "fda",
-    "merger",
-    "analyst",
-    "insider",
-    "legal",
-    "product",
-    "guidance",
-    "partnership",
-    "ipo",
-    "bankruptcy",
-    "dividend",
-)
+from catalyst.strategy.params import CATEGORIES
 
 
 def categories(prose: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
