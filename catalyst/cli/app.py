@@ -19,22 +19,32 @@ app = typer.Typer(
     epilog="Start with **catalyst backtest**: it makes a synthetic sample on first use and replays "
     "the strategy over it.",
 )
-app.command("backtest")(backtest.command)
+app.command("backtest", epilog=backtest.EPILOG)(backtest.command)
 app.add_typer(data.app, name="data")
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it with one argument
+    if asked:
+        from catalyst.data.version import code_version
+
+        typer.echo(code_version())
+        raise typer.Exit
 
 
 @app.callback()
 def _root(
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print version and source hash and stop.",
+        ),
     ] = False,
 ) -> None:
-    if version:
-        from catalyst.data.version import code_version
-
-        typer.echo(code_version())
-        raise typer.Exit
+    del version
 
 
 def main() -> None:

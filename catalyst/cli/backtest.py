@@ -53,7 +53,7 @@ def command(
         typer.Option("--set", help="One field, such as screen.price_max=1000; may be repeated."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Output folder; default runs/<variant>-<hash>.")
+        Path | None, typer.Option(help="Output folder; default runs/VARIANT-HASH.")
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an existing output folder.")
@@ -168,7 +168,10 @@ def _replay(
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=_console(), transient=True) as bar:
+    console = _console()
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("...", total=None)
 
         def progress(done: int, total: int, day: dt.date) -> None:

@@ -358,7 +358,9 @@ class Feed:
                     self._index[symbol], date_to_day(ex_date), kind, float(value), known
                 )
                 latest.setdefault((action.symbol, action.day, kind), action)
-        return sorted(latest.values(), key=lambda a: (a.day, a.symbol, a.kind != "split", a.known_ns))
+        return sorted(
+            latest.values(), key=lambda a: (a.day, a.symbol, a.kind != "split", a.known_ns)
+        )
 
 
 def _sessions(first: dt.date, last: dt.date) -> list[Session]:

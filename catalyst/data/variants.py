@@ -83,7 +83,7 @@ def _read(source: str) -> Mapping[str, Any]:
                 f"there is no variant {source!r}; expected one of {', '.join(names())}, "
                 "or a YAML file"
             )
-        text = path.read_text(encoding="utf-8")
+        text = _text(path)
     try:
         tree = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -101,6 +101,15 @@ def _read(source: str) -> Mapping[str, Any]:
             "such as 'risk: {...}'"
         )
     return tree
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ParamsError(f"variant {path} is not UTF-8 text; save it as UTF-8") from None
+    except OSError as error:
+        raise ParamsError(f"variant {path} can't be read ({error.strerror}); check it") from None
 
 
 def _setting(text: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from functools import cached_property
@@ -135,6 +136,12 @@ def check_output(target: Path, *, force: bool) -> None:
     OutputError
         If it exists without ``force``, or holds something that is no run.
     """
+    parent = next(p for p in target.absolute().parents if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise OutputError(
+            f"{target} can't be made: {parent} is not a folder that can be written; "
+            "choose another with --out"
+        )
     if not target.exists():
         return
     if not target.is_dir() or (any(target.iterdir()) and not (target / "summary.json").exists()):

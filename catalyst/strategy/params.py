@@ -393,4 +393,4 @@ def _unknown(name: str, known: list[str]) -> str:
     leaf = name.rsplit(".", maxsplit=1)[-1]
     owner = _OWNER.get(leaf)
     hint = f"did you mean {owner}.{leaf}?" if owner else f"known are {', '.join(known)}"
-    return f"there is no parameter {name}; {hint}"
+    return f"there is no parameter {name!r}; {hint}"
