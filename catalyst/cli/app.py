@@ -23,7 +23,7 @@ app.command("backtest", epilog=backtest.EPILOG)(backtest.command)
 app.add_typer(data.app, name="data")
 
 
-def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it with one argument
+def _print_version(asked: bool) -> None:
     if asked:
         from catalyst.data.version import code_version
 
