@@ -69,8 +69,12 @@ class Entry:
     trailing: bool = False
     exit: ExitOrder | None = None
     first_fill_at: int | None = None
+    seen_until: int = -1  # start of the newest bar that a look has met
+    extreme: float | None = None  # best price of the bars since the first fill, as first seen
     bought: float = 0.0  # entry shares, in shares of today
     entry_usd: float = 0.0
+    sold: float = 0.0  # likewise, and what was paid for a fraction
+    exit_usd: float = 0.0
     cash_micro: int = 0
     fills: list[Fill] = field(default_factory=list)
 
@@ -110,20 +114,21 @@ class Entry:
 
     def enter(self, leg: Leg, quantity: int, price: float, at: int) -> Fill:
         """Book an entry fill on a half."""
-        leg.filled += quantity
-        leg.held += quantity
+        total = self.filled + quantity
+        if self.plain:
+            self._share_out(total)
+        else:
+            leg.filled += quantity
+            leg.held += quantity
         if self.first_fill_at is None:
             self.first_fill_at = at
         self.bought += quantity
         self.entry_usd += quantity * price
-        if self.plain:
-            self._share_out()
         return self._book(self.side, quantity, price, at, "entry")
 
     def leave(self, leg: Leg, quantity: int, price: float, at: int, role: str) -> Fill:
-        """Book an exit fill on a half; nothing more is bought from then on."""
+        """Book an exit fill on a half; the next look cancels what is left of the entry."""
         leg.held -= quantity
-        self.working = False
         return self._book(-self.side, quantity, price, at, role)
 
     def leave_whole(self, quantity: int, price: float, at: int, role: str) -> Fill:
@@ -133,22 +138,23 @@ class Entry:
             part = min(rest, leg.held)
             leg.held -= part
             rest -= part
-        self.working = False
         return self._book(-self.side, quantity, price, at, role)
 
     def _book(self, side: int, quantity: int, price: float, at: int, role: str) -> Fill:
         self.cash_micro -= side * micro(price, quantity)
+        if role != "entry":
+            self.sold += quantity
+            self.exit_usd += quantity * price
         fill = Fill(self.symbol, side, quantity, price, at, role, self.entry_id)
         self.fills.append(fill)
         return fill
 
-    def _share_out(self) -> None:
+    def _share_out(self, total: int) -> None:
         # A plain limit has no bracket: the halves are of what has filled, one share is the second.
-        total = self.filled
         first = 0 if total == 1 else total - total // 2
         for leg, part in zip(self.legs, (first, total - first), strict=True):
+            leg.held += part - leg.filled
             leg.filled = part
-            leg.held = part
 
 
 def new_legs(quantity: int, signal: Signal, *, plain: bool) -> list[Leg]:
@@ -250,10 +256,16 @@ class Account:
             leg.target = on_tick(leg.target / ratio, up=entry.side < 0)
         entry.stop = on_tick(entry.stop / ratio, up=entry.side > 0)
         entry.first_stop = on_tick(entry.first_stop / ratio, up=entry.side > 0)
+        if entry.extreme is not None:
+            entry.extreme /= ratio
         entry.bought *= ratio
+        entry.sold *= ratio
         if entry.exit is not None and entry.exit.limit is not None:
             entry.exit.limit = on_tick(entry.exit.limit / ratio, up=entry.side > 0)
         rest_usd = (exact - whole) * self.market.last_close(entry.symbol, asof)
         paid = entry.side * round(rest_usd * MICRO) if exact > whole else 0
         self.cash_micro += paid
         entry.cash_micro += paid
+        if paid:
+            entry.sold += exact - whole
+            entry.exit_usd += rest_usd

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass
 
 
@@ -53,7 +54,11 @@ class Series:
     starts: list[int]
     places: list[list[Bar]]
     sessions: dict[int, tuple[int, int]]
-    prompt: bool  # every bar has one version and was known at its end
+    late: list[int]  # when versions became known that were not known at their bar's end, ascending
+
+    def arrivals(self, asof: int) -> int:
+        """Count the late arrivals until `asof`; while it stays, what has ended stays what it is."""
+        return bisect.bisect_right(self.late, asof)
 
     def at(self, place: int, asof: int) -> Bar | None:
         """Return the newest version of a place known at `asof`, or None."""

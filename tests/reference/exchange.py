@@ -46,6 +46,8 @@ class BarBook:
     def work(self) -> list[Fill]:
         """Let the bar meet the orders of the entry, and return the fills."""
         entry = self.entry
+        if self.bar.volume <= 0.0:
+            return self.fills
         if entry.exit is not None:
             if self.bar.ts >= entry.exit.sent_at:
                 self.leave_by(entry.exit)

@@ -145,10 +145,14 @@ def choose_active(desk: Desk, asof: int, rows: list[Row]) -> list[str]:
     screen = desk.numbers["screen"]
     day = desk.market.calendar.sessions[desk.market.calendar.latest(asof)].day
     tradable: list[tuple[float, Facts]] = []
-    for symbol in desk.newsroom.symbols:
-        if not desk.articles(symbol, asof):
-            continue
+    for symbol in desk.market.symbols:
         facts = desk.facts(symbol, asof)
+        if not desk.articles(symbol, asof) and (
+            screen["ask_for_catalyst"]
+            or not desk.market.is_member(symbol, asof, day)
+            or facts.sessions < screen["history_sessions_min"]
+        ):
+            continue
         if not desk.market.is_member(symbol, asof, day):
             rows.append(
                 _row(facts, asof=asof, stage=50, reason="universe", value=0.0, threshold=1.0)

@@ -45,23 +45,24 @@ class Look:
     def take(self, entry: Entry) -> None:
         """Look at one entry: expiry, watch, trailing stop, then the exits by decision."""
         self.expire(entry)
+        self.meet_new_bars(entry)
         if not entry.held:
             return
-        bars = self.market.ended(entry.symbol, self.before, self.asof)
+        fresh = self.market.arrived(entry.symbol, self.before, self.asof)
         last = self.market.last_bars(entry.symbol, self.asof, 1)[-1]
         if entry.exit is not None:
-            self.renew(entry, entry.exit, last, fresh=bool(bars))
+            self.renew(entry, entry.exit, last, fresh=fresh)
             return
-        if self.watched_stop_reached(entry, bars, last):
+        if fresh and self.watched_stop_reached(entry, last):
             self.send_exit(entry, entry.stop_role, last)
             return
         self.trail(entry)
         for role, applies in (
             ("news_reversal", self.news_reversed),
             ("time_stop", self.time_is_up),
-            ("flatten", lambda *_: self.is_flatten_time()),
+            ("flatten", lambda *_, **__: self.is_flatten_time()),
         ):
-            if applies(entry, bars, last):
+            if applies(entry, last, fresh=fresh):
                 self.send_exit(entry, role, last)
                 return
 
@@ -70,36 +71,41 @@ class Look:
         if not entry.working:
             return
         closed = not self.daily and not entry.plain and self.asof >= self.session.close
-        if self.asof >= entry.expires_at or closed or self.is_flatten_time():
+        left = any(fill.role != "entry" for fill in entry.fills)
+        if self.asof >= entry.expires_at or closed or left or self.is_flatten_time():
             entry.working = False
 
-    def watched_stop_reached(self, entry: Entry, bars: list[Bar], last: Bar) -> bool:
+    def watched_stop_reached(self, entry: Entry, last: Bar) -> bool:
         """Say whether the close of a bar outside regular hours has reached the stop."""
-        if self.regular or not bars:
-            return False
-        if self.market.calendar.is_regular_bar(bars[-1].ts, bars[-1].end):
+        if self.regular or self.market.calendar.is_regular_bar(last.ts, last.end):
             return False
         return last.close <= entry.stop if entry.side > 0 else last.close >= entry.stop
+
+    def meet_new_bars(self, entry: Entry) -> None:
+        """Take in the bars that are newer than all before; corrections don't move a stop."""
+        for bar in self.market.bars_since(entry.symbol, entry.seen_until + 1, self.asof):
+            entry.seen_until = bar.ts
+            if entry.first_fill_at is None or bar.ts < entry.first_fill_at:
+                continue
+            best, better = (bar.high, max) if entry.side > 0 else (bar.low, min)
+            entry.extreme = best if entry.extreme is None else better(entry.extreme, best)
 
     def trail(self, entry: Entry) -> None:
         """Raise the second half's stop once target 1 has filled."""
         if not entry.target_1_filled or entry.first_fill_at is None:
             return
-        bars = self.market.bars_since(entry.symbol, entry.first_fill_at, self.asof)
-        level = entry.first_stop
+        level = entry.stop
         gap = self.numbers["orders"]["trailing_frac"]
-        if bars and entry.side > 0:
-            high = max(bar.high for bar in bars)
-            level = max(level, on_tick(high * (1.0 - gap), up=True))
-        elif bars:
-            low = min(bar.low for bar in bars)
-            level = min(level, on_tick(low * (1.0 + gap), up=False))
+        if entry.extreme is not None and entry.side > 0:
+            level = max(level, on_tick(entry.extreme * (1.0 - gap), up=True))
+        elif entry.extreme is not None:
+            level = min(level, on_tick(entry.extreme * (1.0 + gap), up=False))
         if not entry.trailing or level != entry.stop:
             self.record(entry, "trailing_stop", "stop", stop=level)
         entry.trailing = True
         entry.stop = level
 
-    def news_reversed(self, entry: Entry, _bars: list[Bar], _last: Bar) -> bool:
+    def news_reversed(self, entry: Entry, _last: Bar, *, fresh: bool) -> bool:  # noqa: ARG002
         """Say whether the articles since the entry decision oppose the position."""
         articles = [
             article
@@ -111,9 +117,9 @@ class Look:
             return False
         return catalyst.sign(self.numbers["news"]["neutral_band"]) == -entry.side
 
-    def time_is_up(self, entry: Entry, bars: list[Bar], last: Bar) -> bool:
+    def time_is_up(self, entry: Entry, last: Bar, *, fresh: bool) -> bool:
         """Say whether the position has had its time and is not better than its entry."""
-        if not bars or entry.first_fill_at is None:
+        if not fresh or entry.first_fill_at is None:
             return False
         if entry.side * (last.close - entry.average) > 0.0:
             return False

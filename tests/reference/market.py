@@ -11,7 +11,14 @@ from typing import Any
 
 from reference.bars import Action, Bar, Day, Series
 from reference.presets import Numbers
-from reference.sessions import MINUTE_NS, SECOND_NS, TIMEFRAME_NS, Calendar, new_york
+from reference.sessions import (
+    MINUTE_NS,
+    SECOND_NS,
+    TIMEFRAME_NS,
+    Calendar,
+    Slot,
+    new_york,
+)
 
 DAY = "1d"
 
@@ -55,7 +62,7 @@ class Market:
                 self._splits.setdefault(action.symbol, []).append(action)
         self.series: dict[tuple[str, str], Series] = {}
         self._read(bars)
-        self.symbols = sorted({symbol for symbol, _ in self.series})
+        self.symbols = sorted(symbol for symbol, timeframe in self.series if timeframe == base)
         self._memory: dict[tuple[Any, ...], Any] = {}
 
     def _read(self, rows: Iterable[dict[str, Any]]) -> None:
@@ -85,6 +92,9 @@ class Market:
             )
             versions = found.setdefault((row["symbol"], timeframe), {}).setdefault(ts, {})
             versions.setdefault(bar.known, bar)
+        for (symbol, timeframe), by_ts in found.items():
+            if timeframe == self.base:
+                self._drop_old_shares(symbol, by_ts)
         for key, by_ts in found.items():
             starts = sorted(by_ts)
             places = [[by_ts[ts][known] for known in sorted(by_ts[ts])] for ts in starts]
@@ -93,8 +103,31 @@ class Market:
                 index = self.calendar.latest(ts)
                 first = sessions.get(index, (place, place))[0]
                 sessions[index] = (first, place + 1)
-            prompt = all(len(told) == 1 and told[0].known == told[0].end for told in places)
-            self.series[key] = Series(starts, places, sessions, prompt)
+            late = sorted(bar.known for told in places for bar in told if bar.known != bar.end)
+            self.series[key] = Series(starts, places, sessions, late)
+
+    def _drop_old_shares(self, symbol: str, by_ts: dict[int, dict[int, Bar]]) -> None:
+        # On its ex-date a split may be followed by prints that still show a price of old shares.
+        for split in self._splits.get(symbol, []):
+            if 0.5 < split.value < 2.0:
+                continue
+            traded = [
+                told[min(told)]
+                for ts, told in sorted(by_ts.items())
+                if ts < split.ex_ns and told[min(told)].known == told[min(told)].end
+            ]
+            if not traded:
+                continue
+            border = traded[-1].close / math.sqrt(split.value)
+            day = self.calendar.sessions[self.calendar.latest(split.ex_ns)]
+            for ts in [one for one in by_ts if day.pre <= one < day.post]:
+                for known, bar in list(by_ts[ts].items()):
+                    prices = (bar.open, bar.high, bar.low, bar.close)
+                    old = max(prices) > border if split.value > 1.0 else min(prices) < border
+                    if bar.adjustment == "raw" and old:
+                        del by_ts[ts][known]
+                if not by_ts[ts]:
+                    del by_ts[ts]
 
     def split_factor(self, symbol: str, ts: int, asof: int) -> float:
         """Return new shares per share of `ts`, by the splits in effect at `asof`."""
@@ -104,9 +137,16 @@ class Market:
                 factor *= split.value
         return factor
 
+    def _phase(self, symbol: str, asof: int) -> tuple[int, ...]:
+        # What is known of ended bars changes by splits and late arrivals only: with these the
+        # same, what was worked out once may be remembered.
+        splits = sum(1 for split in self._splits.get(symbol, []) if split.effective <= asof)
+        series = [self.series[symbol, timeframe] for timeframe in self._timeframes(symbol)]
+        return (splits, *(one.arrivals(asof) for one in series))
+
     def seen(self, symbol: str, bar: Bar, asof: int) -> Bar:
         """Return a bar in shares of `asof`: prices divided, volume multiplied by the splits."""
-        if bar.adjustment != "raw":
+        if bar.adjustment != "raw" or symbol not in self._splits:
             return bar
         factor = self.split_factor(symbol, bar.ts, asof)
         if factor == 1.0:
@@ -147,7 +187,10 @@ class Market:
         return chosen
 
     def ended(self, symbol: str, after: int, until: int) -> list[Bar]:
-        """Return the first versions of the base bars that closed in (after, until], as traded."""
+        """Return the base bars that closed in (after, until] as traded: first versions, in time.
+
+        A bar that was told late is no bar to the exchange: it halts where the feed does.
+        """
         series = self.series.get((symbol, self.base))
         if series is None:
             return []
@@ -155,7 +198,15 @@ class Market:
         first = bisect.bisect_left(series.starts, after - reach)
         last = bisect.bisect_left(series.starts, until)
         bars = [series.places[place][0] for place in range(first, last)]
-        return [bar for bar in bars if after < bar.end <= until]
+        return [bar for bar in bars if after < bar.end <= until and bar.known == bar.end]
+
+    def arrived(self, symbol: str, after: int, until: int) -> bool:
+        """Say whether a bar became known in (after, until] that is newer than all before."""
+        return self._newest(symbol, until) > self._newest(symbol, after)
+
+    def _newest(self, symbol: str, asof: int) -> int:
+        bars = self.last_bars(symbol, asof, 1)
+        return bars[-1].ts if bars else -1
 
     def last_close(self, symbol: str, asof: int) -> float:
         """Return the last known close at `asof`, NaN if there is none."""
@@ -174,19 +225,18 @@ class Market:
     def is_member(self, symbol: str, asof: int, day: date) -> bool:
         """Say whether `symbol` is in the universe as known at `asof`."""
         if self.universe:
-            return any(
-                row["symbol"] == symbol
-                and row["known_at"] <= asof
-                and row["from"] <= day
-                and (row["to"] is None or day <= row["to"])
-                for row in self.universe
-            )
-        for timeframe in self._timeframes(symbol):
-            series = self.series[symbol, timeframe]
-            places = range(bisect.bisect_left(series.starts, asof))
-            if any(series.at(place, asof) is not None for place in places):
-                return True
-        return False
+            # A later row with the same `from` corrects the earlier one, as an end that is told; of
+            # two told at once the end is the later word.
+            until = {
+                row["from"]: row["to"] or date.max
+                for row in sorted(
+                    self.universe,
+                    key=lambda row: (row["known_at"], -(row["to"] or date.max).toordinal()),
+                )
+                if row["symbol"] == symbol and row["known_at"] <= asof and row["from"] <= day
+            }
+            return any(day <= to for to in until.values())
+        return True
 
     def days_before(self, symbol: str, asof: int) -> list[Day]:
         """Return the symbol's last sessions (`mean_sessions`) before today's, oldest first.
@@ -196,9 +246,8 @@ class Market:
         """
         today = self.calendar.latest(asof)
         series = [self.series[symbol, timeframe] for timeframe in self._timeframes(symbol)]
-        prompt = all(one.prompt for one in series)
-        key = ("days", symbol, today, self.split_factor(symbol, 0, asof))
-        if prompt and key in self._memory:
+        key = ("days", symbol, today, *self._phase(symbol, asof))
+        if key in self._memory:
             remembered: list[Day] = self._memory[key]
             return remembered
         days: list[Day] = []
@@ -212,14 +261,21 @@ class Market:
                     days.append(self._day(index, bars))
                     break
         days.reverse()
-        if prompt:
-            self._memory[key] = days
+        self._memory[key] = days
         return days
 
     def _session_bars(self, symbol: str, series: Series, index: int, asof: int) -> list[Bar]:
         first, last = series.sessions.get(index, (0, 0))
-        bars = [series.at(place, asof) for place in range(first, last)]
-        return [self.seen(symbol, bar, asof) for bar in bars if bar is not None]
+        key = ("session", symbol, id(series), index, *self._phase(symbol, asof))
+        if key in self._memory:
+            remembered: list[Bar] = self._memory[key]
+            return remembered
+        told = [series.at(place, asof) for place in range(first, last)]
+        bars = [self.seen(symbol, bar, asof) for bar in told if bar is not None]
+        # What a session comes to is remembered once it is over: before, it may have no bar yet.
+        if self.calendar.sessions[index].post < asof:
+            self._memory[key] = bars
+        return bars
 
     def _day(self, index: int, bars: list[Bar]) -> Day:
         regular = [bar for bar in bars if self.calendar.is_regular_bar(bar.ts, bar.end)]
@@ -257,8 +313,9 @@ class Market:
     def _volume_until(
         self, symbol: str, series: Series, index: int, elapsed: int, asof: int
     ) -> float | None:
-        key = ("until", symbol, index, elapsed, self.split_factor(symbol, 0, asof))
-        if series.prompt and key in self._memory:
+        key = ("until", symbol, index, elapsed, *self._phase(symbol, asof))
+        over = self.calendar.sessions[index].post < asof
+        if over and key in self._memory:
             known: float | None = self._memory[key]
             return known
         bars = self._session_bars(symbol, series, index, asof)
@@ -268,7 +325,7 @@ class Market:
             if bars
             else None
         )
-        if series.prompt:
+        if over:
             self._memory[key] = volume
         return volume
 
@@ -280,7 +337,7 @@ class Market:
         symbol : str
             The symbol.
         minutes : int or None
-            Length of the timeframe; None for the day (its regular hours).
+            Length of the timeframe; None for the day, with daily bars.
         asof : int
             Instant of the question, ns UTC.
         count : int
@@ -291,13 +348,12 @@ class Market:
         list of Bar
             Oldest first; empty if the last complete slot has no bar of this symbol.
         """
-        length = None if minutes is None else minutes * MINUTE_NS
         if minutes is None:
-            if self.daily:
-                bars = self.last_bars(symbol, asof, count)
-                last = self.calendar.sessions[self.calendar.last_closed(asof)]
-                return bars if bars and bars[-1].end == last.close else []
-        elif length == self.base_ns:
+            bars = self.last_bars(symbol, asof, count)
+            last = self.calendar.sessions[self.calendar.last_closed(asof)]
+            return bars if bars and bars[-1].end == last.close else []
+        length = minutes * MINUTE_NS
+        if length == self.base_ns:
             slot = self.calendar.last_complete_slot(asof, self.base_ns, cut=False)
             bars = self.last_bars(symbol, asof, count)
             fills = slot is not None and bars and slot.start < bars[-1].end <= slot.end
@@ -305,58 +361,43 @@ class Market:
         series = self.series.get((symbol, self.base))
         if series is None:
             return []
-        last_end = self._last_end(length, asof)
-        key = ("larger", symbol, minutes, last_end, self.split_factor(symbol, 0, asof))
-        if series.prompt and key in self._memory:
+        complete = self.calendar.last_complete_slot(asof, length, cut=True)
+        last_end = complete.end if complete is not None else 0
+        key = ("larger", symbol, minutes, last_end, *self._phase(symbol, asof))
+        if key in self._memory:
             remembered: list[Bar] = self._memory[key]
             return remembered
         built = self._build(symbol, length, asof, last_end, count)
-        if series.prompt:
-            self._memory[key] = built
+        self._memory[key] = built
         return built
 
-    def _last_end(self, length: int | None, asof: int) -> int:
-        if length is None:
-            return self.calendar.sessions[self.calendar.last_closed(asof)].close
-        slot = self.calendar.last_complete_slot(asof, length, cut=True)
-        return slot.end if slot is not None else 0
-
-    def _slot_of(self, bar: Bar, length: int | None) -> tuple[int, int] | None:
-        if length is not None:
-            slot = self.calendar.slot(bar.ts, length, cut=True)
-            return slot.start, slot.end
-        if not self.calendar.is_regular_bar(bar.ts, bar.end):
-            return None
-        session = self.calendar.sessions[self.calendar.latest(bar.ts)]
-        return session.open, session.close
-
-    def _build(
-        self, symbol: str, length: int | None, asof: int, last_end: int, count: int
-    ) -> list[Bar]:
-        groups: list[tuple[tuple[int, int], list[Bar]]] = []
+    def _build(self, symbol: str, length: int, asof: int, last_end: int, count: int) -> list[Bar]:
+        groups: list[tuple[Slot, list[Bar]]] = []
         series = self.series[symbol, self.base]
         for place in range(bisect.bisect_left(series.starts, asof) - 1, -1, -1):
             bar = series.at(place, asof)
-            slot = self._slot_of(bar, length) if bar is not None else None
-            if bar is None or slot is None or slot[1] > asof:
+            if bar is None:
+                continue
+            slot = self.calendar.slot(bar.ts, length, cut=True)
+            if slot.end > asof:
                 continue
             if not groups or groups[-1][0] != slot:
                 if len(groups) == count:
                     break
                 groups.append((slot, []))
             groups[-1][1].append(self.seen(symbol, bar, asof))
-        if not groups or groups[0][0][1] != last_end:
+        if not groups or groups[0][0].end != last_end:
             return []
         return [
             Bar(
-                slot[0],
-                slot[1],
+                slot.start,
+                slot.end,
                 bars[-1].open,
                 max(bar.high for bar in bars),
                 min(bar.low for bar in bars),
                 bars[0].close,
                 sum(bar.volume for bar in reversed(bars)),
-                slot[1],
+                slot.end,
                 bars[0].adjustment,
             )
             for slot, bars in reversed(groups)

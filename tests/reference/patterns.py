@@ -109,9 +109,9 @@ def _events(bars: list[Bar], numbers: Numbers) -> list[tuple[Kind, str, int]]:
     count = patterns["surge_bars"]
     if len(bars) > count:
         usual = sum(bar.volume for bar in bars[-count - 1 : -1]) / count
-        if usual > 0.0 and last.volume >= patterns["surge_ratio"] * usual:
-            body = last.close - last.open
-            found.append((SURGE, "volume_surge", 100 if body > 0 else -100 if body < 0 else 0))
+        body = last.close - last.open
+        if last.volume > 0.0 and last.volume >= patterns["surge_ratio"] * usual and body != 0.0:
+            found.append((SURGE, "volume_surge", 100 if body > 0 else -100))
     return found
 
 
@@ -177,11 +177,12 @@ def _weighed(
 def _pooled(
     market: Market, symbol: str, asof: int, numbers: Numbers
 ) -> list[tuple[Detection, list[Bar]]]:
-    offered = [] if market.daily else numbers["patterns"]["timeframes_min"]
-    frames: list[tuple[str, int | None]] = [
-        (f"{minutes}m", minutes) for minutes in offered if minutes * MINUTE_NS >= market.base_ns
-    ]
-    frames.append(("1d", None))
+    frames: list[tuple[str, int | None]] = [("1d", None)]
+    if not market.daily:
+        offered = sorted(numbers["patterns"]["timeframes_min"])
+        frames = [
+            (f"{minutes}m", minutes) for minutes in offered if minutes * MINUTE_NS >= market.base_ns
+        ]
     pooled = []
     for timeframe, minutes in frames:
         bars = market.larger_bars(symbol, minutes, asof, BARS_ASKED)

@@ -129,7 +129,13 @@ def replaced(numbers: Numbers, changes: dict[str, Any]) -> Numbers:
 
 
 DAILY: Numbers = replaced(
-    INTRADAY, {"news.decay_hours": 24.0, "screen.rvol_min": 1.2, "orders.collar_bps": 100.0}
+    INTRADAY,
+    {
+        "news.decay_hours": 24.0,
+        "screen.rvol_min": 1.2,
+        "orders.collar_bps": 100.0,
+        "orders.alive_bars": 1,
+    },
 )
 
 THIN: Numbers = replaced(

@@ -182,24 +182,32 @@ class Replay:
             self.out.patterns += [patterns.row(one, asof, sign) for one in seen.detections]
         equity_usd = self.account.equity_usd(asof)
         for signal in sorted(signals, key=lambda one: (-one.confidence, one.symbol)):
+            signal.size_frac = self.cap(asof) * signal.band
             if not signal.rule:
                 self.place(signal, session, asof, equity_usd)
             self.out.signals.append(signal.row())
 
+    def cap(self, asof: int) -> float:
+        """Return the share of equity that a full-sized entry at `asof` may take."""
+        pre = not self.market.daily and self.calendar.state(asof) == "pre_market"
+        return float(self.numbers["risk"]["cap_pre_market" if pre else "cap"])
+
     def place(self, signal: Signal, session: Session, asof: int, equity_usd: float) -> None:
         """Ask the gate, size the entry and place it; or record the refusal."""
-        risk, rules = self.numbers["risk"], self.numbers["orders"]
+        rules = self.numbers["orders"]
         daily = self.market.daily
-        state = self.calendar.state(asof)
-        plain = not daily and state != "regular"
-        cap = risk["cap_pre_market"] if plain and state == "pre_market" else risk["cap"]
-        signal.size_frac = cap * signal.band
+        plain = not daily and self.calendar.state(asof) != "regular"
         limit = gate.entry_limit(signal, rules["extended_bps"] if plain else rules["collar_bps"])
         refused = gate.refusal(self.account, signal, asof=asof, session=session)
         quantity = 0
         if refused is None:
             quantity = gate.size(
-                self.account, signal, limit=limit, equity_usd=equity_usd, cap=cap, asof=asof
+                self.account,
+                signal,
+                limit=limit,
+                equity_usd=equity_usd,
+                cap=self.cap(asof),
+                asof=asof,
             )
             if quantity == 0:
                 refused = ("size_zero", 0.0, 1.0)
@@ -226,6 +234,7 @@ class Replay:
             signal.stop,
             signal.stop,
             new_legs(quantity, signal, plain=plain),
+            seen_until=self.market.last_bars(signal.symbol, asof, 1)[-1].ts,
         )
         self.account.entries_today += 1
         if signal.pattern_key is not None:
@@ -277,7 +286,6 @@ class Replay:
 def trade_row(entry: Entry) -> dict[str, Any]:
     """Return a flat entry as a row of the table `trades`, in shares of its last day."""
     exits = [fill for fill in entry.fills if fill.role != "entry"]
-    out = sum(fill.quantity for fill in exits)
     return {
         "trade_id": entry.entry_id,
         "signal_id": entry.signal.signal_id,
@@ -287,7 +295,7 @@ def trade_row(entry: Entry) -> dict[str, Any]:
         "entry_ts": entry.first_fill_at,
         "entry_price": entry.average,
         "exit_ts": max(fill.filled_at for fill in exits),
-        "exit_price": sum(fill.price * fill.quantity for fill in exits) / out,
+        "exit_price": entry.exit_usd / entry.sold,
         "exit_reason": "+".join(dict.fromkeys(fill.role for fill in exits)),
         "fees": 0.0,
         "pnl": entry.cash_micro / MICRO,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reference import patterns
-from reference.funnel import Desk, Facts
+from reference.funnel import NAN, Desk, Facts
 from reference.patterns import PatternView
 from reference.prices import on_tick
 from reference.technical import volume_score
@@ -124,8 +124,8 @@ def judge(desk: Desk, symbol: str, asof: int) -> tuple[Signal, PatternView]:
     }
     weights = numbers["weights"]
     confidence = sum(weights[name] * components[name] for name in weights)
-    stop, target_1, target_2 = levels(
-        facts.price, side or facts.side, components["catalyst"], numbers
+    stop, target_1, target_2 = (
+        levels(facts.price, side, components["catalyst"], numbers) if side else (NAN, NAN, NAN)
     )
     signal = Signal(
         symbol,

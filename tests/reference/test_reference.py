@@ -189,12 +189,11 @@ def test_the_rest_of_a_triggered_stop_is_a_market_order() -> None:
     assert second == [("stop", 40, 98.9795, NOON + FIVE)]
 
 
-def test_a_zero_volume_bar_fills_nothing_and_still_triggers_the_stop() -> None:
+def test_a_zero_volume_bar_fills_nothing_and_triggers_nothing() -> None:
     entry = held(100)
 
     assert told(entry, bar(NOON, (97.0, 97.0, 97.0, 97.0), 0.0)) == []
-    assert entry.exit is not None
-    assert entry.exit.role == "stop"
+    assert entry.exit is None
 
 
 def test_the_second_half_trails_once_target_1_has_filled() -> None:
