@@ -162,10 +162,20 @@ def test_both_start_from_the_same_numbers() -> None:
     assert numbers_of(load("thin")) == THIN
 
 
-@pytest.mark.parametrize("timeframe", ["5m", "15m", "1h"])
-def test_both_decide_the_same_with_the_flatten(lakes: dict[str, Lake], timeframe: str) -> None:
-    # Seven sessions, of which the fifth is half a day; those before are history.
-    result, reference = run_both(lakes[timeframe], WIDE, timeframe, dt.date(2023, 6, 27))
+@pytest.mark.parametrize(
+    ("timeframe", "start"),
+    [
+        # Seven sessions, of which the fifth is half a day; those before are history.
+        ("5m", dt.date(2023, 6, 27)),
+        ("15m", None),
+        ("1h", None),
+    ],
+    ids=["5m", "15m", "1h"],
+)
+def test_both_decide_the_same_with_the_flatten(
+    lakes: dict[str, Lake], timeframe: str, start: dt.date | None
+) -> None:
+    result, reference = run_both(lakes[timeframe], WIDE, timeframe, start)
 
     assert differences(result, reference) == []
     assert "flatten" in exits(reference)
