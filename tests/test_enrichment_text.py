@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalyst.data.enrichment import news_id
-from catalyst.data.enrichment.categories import CATEGORIES, breaking_words, categories
+from catalyst.data.enrichment.categories import breaking_words, categories
 from catalyst.data.enrichment.phrases import phrase_pattern
 from catalyst.data.enrichment.sentiment import SCORED_CHARACTERS, sentiment
 from catalyst.data.enrichment.sources import normalised_source, source_tier
 from catalyst.data.enrichment.tables import enrichment_hash, table
 from catalyst.data.enrichment.text import plain, prose, word_set
+from catalyst.strategy.params import CATEGORIES
 
 PHRASES = ("sec", "price target", "price", "merger", "merger agreement", "m&a", "510(k")
 

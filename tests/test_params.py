@@ -101,8 +101,8 @@ def test_a_refusal_says_value_range_unit() -> None:
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ({"rsk": {}}, "there is no parameter rsk"),
-        ({"risk": {"trail": 0.1}}, "there is no parameter risk.trail"),
+        ({"rsk": {}}, "there is no parameter 'rsk'"),
+        ({"risk": {"trail": 0.1}}, "there is no parameter 'risk.trail'"),
         ({"risk": {"price_max": 5}}, "did you mean screen.price_max"),
         ({"price_max": 5}, "did you mean screen.price_max"),
         ({"risk": 5}, "parameter section risk is 5"),
