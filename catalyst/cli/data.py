@@ -165,6 +165,13 @@ def import_(
         typer.echo(json.dumps({"lake": str(root), "files": len(files), **report.as_dict()}))
     else:
         show_report(report, root, len(files))
+    if report.given and not report.imported and not report.duplicates:
+        rule = max(sorted(report.by_rule), key=lambda name: report.by_rule[name])
+        _say(
+            f"no row was imported, most of them for the rule '{rule}': look at the rows in "
+            f"{root / 'quarantine'}, and say what they are with --map, --tz or --date-format"
+        )
+        raise typer.Exit(1)
 
 
 @app.command("summary", epilog=SUMMARY_EPILOG)
