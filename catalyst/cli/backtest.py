@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import hashlib
 import json
 import sys
@@ -72,6 +73,9 @@ def command(
     from catalyst.data.variants import load
     from catalyst.research.result import check_output
 
+    # A run keeps hundreds of thousands of small rows until they are written, none in a cycle; the
+    # collector would walk them over and over, for a tenth of the time.
+    gc.set_threshold(200_000, 50, 100)
     wanted = symbols_of(symbols)
     first, last = _day("--start", start), _day("--end", end)
     length = timeframe_named(timeframe) if timeframe else None
