@@ -42,6 +42,12 @@ def _stocknet(data: Path) -> Lake:
 
 
 @cache
+def _daily_run(data: Path) -> Result:
+    params = Params.load("daily", timeframe="1d")
+    return replay(_stocknet(data), params, timeframe="1d", start=FIRST, end=LAST)
+
+
+@cache
 def _lean(data: Path) -> Lake:
     """AAPL and BAC, hourly and by the minute, unadjusted, with splits, dividends and tweets."""
     lake = Lake(scratch() / "lean", create=True)
@@ -94,8 +100,7 @@ def assert_money_adds_up(run: Result) -> None:
 
 
 def test_daily_bars_and_tweets_of_2014_and_2015_are_traded(shared_data: Path) -> None:
-    params = Params.load("daily", timeframe="1d")
-    run = replay(_stocknet(shared_data), params, timeframe="1d", start=FIRST, end=LAST)
+    run = _daily_run(shared_data)
 
     assert run.trades.height >= 20, run.summary["binding_rules"]
     assert run.summary["start"] == "2014-01-02"
@@ -104,8 +109,7 @@ def test_daily_bars_and_tweets_of_2014_and_2015_are_traded(shared_data: Path) ->
 
 
 def test_daily_orders_meet_no_bar_of_the_day_they_were_decided_on(shared_data: Path) -> None:
-    params = Params.load("daily", timeframe="1d")
-    run = replay(_stocknet(shared_data), params, timeframe="1d", start=FIRST, end=LAST)
+    run = _daily_run(shared_data)
     entries = run.fills.filter(pl.col("role") == "entry").join(
         run.orders.select("order_id", "submitted_at"), on="order_id"
     )
@@ -181,8 +185,7 @@ def test_thin_bars_full_of_holes_are_traded_and_none_invented(shared_data: Path)
     ).unique()
     own = run.patterns.filter(pl.col("timeframe") == "1m")
 
-    assert run.trades.height >= 20 or run.summary["binding_rules"], run.summary
-    assert run.fills.height > 0
+    assert run.trades.height >= 20, run.summary["binding_rules"]
     assert run.fills.join(stamps, on=["symbol", "filled_at"]).height == run.fills.height
     assert (
         own.join(bars, left_on=["symbol", "bar_ts"], right_on=["symbol", "ts"]).height == own.height
@@ -239,4 +242,4 @@ def test_a_vendors_file_with_its_own_words_is_imported_and_traded(
     assert bars["ts"].equals(hourly["ts"].cast(INSTANT))
     assert summary["timeframe"] == "1h"
     assert isinstance(summary["n_trades"], int)
-    assert summary["n_trades"] > 0 or summary["binding_rules"]
+    assert summary["n_trades"] > 0, summary["binding_rules"]
