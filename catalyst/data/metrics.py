@@ -12,9 +12,28 @@ import numpy as np
 from catalyst.data.books import ClosedTrade
 from catalyst.data.recorder import Recorder
 from catalyst.strategy.money import MICRO
+from catalyst.strategy.reasons import Reason
 from catalyst.strategy.values import Floats
 
 SESSIONS_A_YEAR = 252
+_CONDITIONS = {
+    reason.label
+    for reason in (
+        Reason.NOT_IN_UNIVERSE,
+        Reason.ENTRY_FILTER,
+        Reason.NO_PATTERN,
+        Reason.UNDIRECTED,
+        Reason.CANCELLED_OUT,
+        Reason.FIGHTS_CATALYST,
+        Reason.NEUTRAL_CATALYST,
+        Reason.ALLOW_SHORT,
+        Reason.SYMBOL_BUSY,
+        Reason.PATTERN_USED,
+        Reason.STOPPED_OUT,
+        Reason.SIZE_ZERO,
+    )
+}
+_SHOWN_JUMPS = 3
 _FEW_TRADES = 30
 _FEW_SESSIONS = 60
 _ONE_SYMBOL_SHARE = 0.5
@@ -104,15 +123,22 @@ def trade_metrics(
     }
 
 
-def binding_rules(recorder: Recorder) -> list[dict[str, Any]]:
-    """List what dropped, held or refused in a run, most often first; each with a sentence."""
+def binding_rules(recorder: Recorder, n_sessions: int) -> list[dict[str, Any]]:
+    """List what dropped, held or refused in a run, most often first; each with a sentence.
+
+    A run in which no symbol ever had news is bound by ``no_news``.
+    """
     total, n_trades = sum(recorder.signals.values()), recorder.entries
-    out = []
+    out: list[dict[str, Any]] = []
+    if not recorder.asked[50]:
+        text = f"no trades: in none of {n_sessions:,} sessions had any symbol news to scan"
+        nothing = {"stage": 50, "rule": "no_news", "threshold": None}
+        out.append({**nothing, "count": n_sessions, "of": n_sessions, "text": text})
     drops = sorted(recorder.drops.items(), key=lambda item: (-item[1], item[0]))
     for (stage, rule), count in drops:
         of = recorder.asked[stage] if stage else total
         threshold = recorder.thresholds[stage, rule]
-        limit = "" if math.isnan(threshold) else f" {threshold:,g}"
+        limit = "" if math.isnan(threshold) or rule in _CONDITIONS else f" {threshold:,g}"
         what = f"candidates of stage {stage}" if stage else "signals"
         lead = "no trades: " if not n_trades else ""
         out.append(
@@ -134,6 +160,8 @@ def warnings(
     shares: dict[str, float],
     *,
     bars: tuple[int, int],
+    newsless: int,
+    jumps: list[tuple[str, str, float]],
     open_positions: dict[str, int],
 ) -> list[str]:
     """List what a reader should know before believing the result.
@@ -149,6 +177,10 @@ def warnings(
     bars
         How many were known too late to fill anything, and how many showed a price of old shares on
         a split's ex-date.
+    newsless
+        Sessions without any news.
+    jumps
+        Symbol, date and return of unadjusted prices that moved like a split where none is recorded.
     open_positions
         Shares still held, by symbol.
     """
@@ -157,6 +189,16 @@ def warnings(
         out.append(f"only {len(closed)} closed trades: no conclusion about an edge is possible")
     if n_sessions < _FEW_SESSIONS:
         out.append(f"only {n_sessions} sessions")
+    out += [
+        f"{symbol} moved {change:+.0%} to {day} and no split is recorded: if it was one, import it "
+        "with catalyst data import actions"
+        for symbol, day, change in jumps[:_SHOWN_JUMPS]
+    ]
+    if newsless:
+        out.append(
+            f"{newsless:,} of {n_sessions:,} sessions had no news of these symbols: nothing new "
+            "was traded in them, but the benchmarks were held"
+        )
     gains: Counter[str] = Counter()
     for trade in closed:
         gains[trade.symbol] += trade.pnl_micro

@@ -180,6 +180,8 @@ SCHEMAS: dict[str, pa.Schema] = {
 
 _POLARS: dict[pa.DataType, Any] = {_TEXT: pl.String, _REAL: pl.Float64, _COUNT: pl.Int64}
 _PART_ROWS = 100_000
+# Rows wait as Python tuples, at ten times their size in columns.
+_SETTLED_ROWS = 4_096
 
 
 class TableWriter:
@@ -225,7 +227,10 @@ class TableWriter:
 
     def row(self, table: str, values: Sequence[Any]) -> None:
         """Add one row in the order of the columns; instants in ns, money in micro-dollars."""
-        self._rows[table].append(values)
+        rows = self._rows[table]
+        rows.append(values)
+        if len(rows) >= _SETTLED_ROWS:
+            self._settle(table)
         self._added(table, 1)
 
     def columns(self, table: str, values: Mapping[str, Any]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from catalyst.data.calendar import day_to_date
 from catalyst.data.feed import Feed, SessionBars
 from catalyst.strategy.clock import (
     DAY_NS,
@@ -25,7 +26,34 @@ from catalyst.strategy.session import Look
 from catalyst.strategy.values import Bytes, Floats, Ints, MarketView, NewsBatch, Session, Survey
 
 _LOOK_BARS = 8
+# A 2:1 split on a day of +-10 % shows as -55 to -45 %, a 1:2 one as +80 to +120 %.
+_FELL, _ROSE = -0.45, 0.8
 _NEWS_REACH_NS = 15 * DAY_NS
+
+
+@dataclass
+class Counts:
+    """Count what a run met in its data.
+
+    Attributes
+    ----------
+    bars, assumed_bars, adjusted_bars
+        All of them, those whose ``known_at`` is an assumption, and those adjusted by their vendor.
+    late_bars, old_share_bars
+        Those known too late to fill anything, and those left out on a split's ex-date.
+    newsless_sessions
+        Sessions in which no article about any symbol of the run became known.
+    jumps
+        Symbol, date and return of unadjusted closes that moved like a split where there is none.
+    """
+
+    bars: int = 0
+    assumed_bars: int = 0
+    adjusted_bars: int = 0
+    late_bars: int = 0
+    old_share_bars: int = 0
+    newsless_sessions: int = 0
+    jumps: list[tuple[str, str, float]] = field(default_factory=list)
 
 
 class Market:
@@ -47,8 +75,8 @@ class Market:
     closes, returns : float64[m]
         Each symbol's last close (USD), and its total return over the current session; NaN without
         bars.
-    late_bars, assumed_bars, adjusted_bars, old_share_bars, bars
-        Counts over the whole run.
+    counts
+        What a reader should know of the data of the whole run.
     """
 
     def __init__(self, feed: Feed, params: Params) -> None:
@@ -60,9 +88,7 @@ class Market:
         self.adjusted: Bytes = np.full(m, -1, np.int8)
         self.closes: Floats = np.full(m, np.nan)
         self.returns: Floats = np.full(m, np.nan)
-        self.late_bars = self.assumed_bars = self.bars = self.adjusted_bars = (
-            self.old_share_bars
-        ) = 0
+        self.counts = Counts()
         self._asof_ns = 0
         self._news_ns = 0
         self._news = empty_news()
@@ -86,9 +112,7 @@ class Market:
                 self.read_ahead(before[k + 1])
             self._push_until(session.post_ns)
             self.close_session()
-        self.late_bars = self.assumed_bars = self.bars = self.adjusted_bars = (
-            self.old_share_bars
-        ) = 0
+        self.counts = Counts()
 
     def open_session(self, session: Session) -> None:
         """Begin a session: yesterday's coarser bars, today's splits, universe and bars to come."""
@@ -107,19 +131,20 @@ class Market:
                 self._today, dropped = self._today.without_old_shares(
                     a.symbol, float(self.closes[a.symbol]), a.value
                 )
-                self.old_share_bars += dropped
+                self.counts.old_share_bars += dropped
         self._queue, self._queue_known = self._queued(self._today)
         self._pushed = 0
         self._asof_ns = session.pre_ns
+        self.counts.newsless_sessions += not len(self._news.symbol)
         self._push_news(session.pre_ns)
         self._before = session
         self.adjusted = np.where(
             self._today.adjusted >= 0, self._today.adjusted, self.adjusted
         ).astype(np.int8)
-        self.late_bars += self._today.late
-        self.assumed_bars += self._today.assumed
-        self.bars += len(self._today.known_ns)
-        self.adjusted_bars += int((~self._today.rows.raw).sum())
+        self.counts.late_bars += self._today.late
+        self.counts.assumed_bars += self._today.assumed
+        self.counts.bars += len(self._today.known_ns)
+        self.counts.adjusted_bars += int((~self._today.rows.raw).sum())
 
     def read_ahead(self, session: Session) -> None:
         """Read the next session's files beside this one's decisions; nothing looks at them yet."""
@@ -278,4 +303,8 @@ class Market:
             elif a.kind == "dividend" and self.adjusted[a.symbol] in (0, 1):
                 paid[a.symbol] += a.value
         self.returns = (close + paid) / before - 1.0
+        split_like = (self.adjusted == 0) & ((self.returns < _FELL) | (self.returns > _ROSE))
+        for i in np.flatnonzero(split_like).tolist():
+            day = str(day_to_date(self.history.session.day))
+            self.counts.jumps.append((self.feed.names[i], day, float(self.returns[i])))
         self.closes = np.where(some, close, before)

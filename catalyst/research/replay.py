@@ -141,10 +141,11 @@ def _summary(
     open_positions: dict[str, int],
 ) -> dict[str, Any]:
     metrics = curve.metrics()
-    bars = max(market.bars, 1)
+    counts = market.counts
+    bars = max(counts.bars, 1)
     shares = {
-        "adjusted": market.adjusted_bars / bars,
-        "assumed_bars": market.assumed_bars / bars,
+        "adjusted": counts.adjusted_bars / bars,
+        "assumed_bars": counts.assumed_bars / bars,
         "assumed_news": feed.assumed_articles / max(feed.articles, 1),
     }
     return {
@@ -166,12 +167,14 @@ def _summary(
         ),
         "signals": dict(sorted(recorder.signals.items())),
         "benchmarks": benchmarks.metrics(),
-        "binding_rules": binding_rules(recorder),
+        "binding_rules": binding_rules(recorder, len(sessions)),
         "warnings": warnings(
             recorder.closed,
             len(sessions),
             shares,
-            bars=(market.late_bars, market.old_share_bars),
+            bars=(counts.late_bars, counts.old_share_bars),
+            newsless=counts.newsless_sessions,
+            jumps=counts.jumps,
             open_positions=open_positions,
         ),
         "open_positions": open_positions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 import numpy as np
@@ -97,7 +98,9 @@ def stages_nb(
     for r in range(n):
         i = symbols[r]
         known = rvol_sessions[i] >= rvol_sessions_min
-        if not price[i] >= price_min:
+        if math.isnan(price[i]):
+            why[r], what[r], limit[r] = few, n_bars[i], bars_min
+        elif not price[i] >= price_min:
             why[r], what[r], limit[r] = below_price, price[i], price_min
         elif not price[i] <= price_max:
             why[r], what[r], limit[r] = above_price, price[i], price_max
