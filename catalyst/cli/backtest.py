@@ -29,6 +29,7 @@ EPILOG = """
     catalyst backtest --variant thin --set screen.price_max=1000 --start 2024-01-02 --end 2024-03-28
     catalyst backtest --variant my.yaml --symbols AAPL,BAC --out runs/mine --verify
 """
+_RUNS = Path("runs")
 _LATEST = "latest"
 _SHOWN_RULES = 6
 
@@ -88,14 +89,12 @@ def command(
     if length == "1d" and timeframe is None:
         params = load(variant, timeframe=length, settings=settings or [])
     target = (
-        out
-        or Path("runs")
-        / f"{params.variant}-{_run_hash(opened, params, length, first, last, wanted)}"
+        out or _RUNS / f"{params.variant}-{_run_hash(opened, params, length, first, last, wanted)}"
     )
     check_output(target, force=force)
     result = _replay(opened, params, length, first, last, wanted)
     result.save(target, force=force)
-    if out is None:
+    if target.parent.resolve() == _RUNS.resolve():
         _point_latest(target)
     if as_json:
         typer.echo(json.dumps(result.summary, indent=2))
@@ -210,7 +209,12 @@ def _point_latest(target: Path) -> None:
 def _verify(result: Result) -> None:
     with _console().status("comparing the ledger with vectorbt ..."):
         found = result.verify()
-    typer.echo(str(found), err=True)
+    verdict = "agree to the cent" if found.ok else "DISAGREE"
+    typer.echo(
+        f"ledger and vectorbt {verdict}: {found.trades:,} trades, {found.rows:,} instants, largest "
+        f"difference {found.worst_usd:.6f} USD, fees {found.ledger_fees_usd:,.2f} USD",
+        err=True,
+    )
     if not found.ok:
         raise typer.Exit(1)
 
@@ -222,8 +226,8 @@ def _show(result: Result, target: Path) -> None:
     s = result.summary
     console = Console()
     table = Table(
-        title=f"{s['variant']} on {s['timeframe']} bars, {s['start']} to {s['end']}, "
-        f"{s['symbols']} symbols"
+        title=f"{s['variant']} on {'SYNTHETIC ' if s['synthetic'] else ''}{s['timeframe']} bars, "
+        f"{s['start']} to {s['end']}, {s['symbols']} symbols"
     )
     for name in ("", "strategy", "buy and hold", "equal weight"):
         table.add_column(name, justify="left" if not name else "right")

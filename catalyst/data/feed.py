@@ -286,8 +286,6 @@ class Feed:
             return empty_news()
         rows = pl.concat(frames).with_columns(known=pl.col("known_at").cast(pl.Int64))
         rows = rows.filter((pl.col("known") > after_ns) & (pl.col("known") <= until_ns))
-        self.articles += rows.height
-        self.assumed_articles += int(rows["known_is_assumed"].sum())
         rows = rows.with_columns(
             index=pl.col("symbol").replace_strict(self._index, default=-1, return_dtype=pl.Int32),
             mask=pl.sum_horizontal(
@@ -299,6 +297,8 @@ class Feed:
             state=pl.col("market_state").replace_strict(_STATES, return_dtype=pl.Int8),
         ).filter(pl.col("index") >= 0)
         rows = rows.sort("known", "news_id", "index")
+        self.articles += rows.height
+        self.assumed_articles += int(rows["known_is_assumed"].sum())
         ids = np.array([int(text, 16) for text in rows["news_id"].to_list()], np.uint64)
         known = rows["known"].to_numpy()
         return NewsBatch(

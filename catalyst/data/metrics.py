@@ -160,6 +160,7 @@ def warnings(
     shares: dict[str, float],
     *,
     bars: tuple[int, int],
+    synthetic: bool,
     newsless: int,
     jumps: list[tuple[str, str, float]],
     open_positions: dict[str, int],
@@ -177,6 +178,8 @@ def warnings(
     bars
         How many were known too late to fill anything, and how many showed a price of old shares on
         a split's ex-date.
+    synthetic
+        Whether the lake says that it is simulated.
     newsless
         Sessions without any news.
     jumps
@@ -185,6 +188,8 @@ def warnings(
         Shares still held, by symbol.
     """
     out = []
+    if synthetic:
+        out.append("synthetic: every company, price and headline of this lake is simulated")
     if len(closed) < _FEW_TRADES:
         out.append(f"only {len(closed)} closed trades: no conclusion about an edge is possible")
     if n_sessions < _FEW_SESSIONS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -20,18 +19,14 @@ from catalyst.data.sample import (
     digest,
     simulate,
 )
+from catalyst.data.synthetic import synthetic_note, write_synthetic_note
 from catalyst.errors import InvariantError, OutputError
-
-_NOTE = "SYNTHETIC.json"
 
 
 def is_complete(root: Path) -> bool:
     """Tell whether a folder holds a finished sample of this version."""
-    note = root / _NOTE
-    return note.exists() and json.loads(note.read_text(encoding="utf-8"))["digest"] in (
-        SAMPLE_DIGEST,
-        NULL_DIGEST,
-    )
+    note = synthetic_note(root)
+    return note is not None and note["digest"] in (SAMPLE_DIGEST, NULL_DIGEST)
 
 
 def fill_sample(
@@ -55,7 +50,7 @@ def fill_sample(
     InvariantError
         If the simulation differs from the pinned one.
     """
-    if root.exists() and any(root.iterdir()) and not (root / _NOTE).exists():
+    if root.exists() and any(root.iterdir()) and synthetic_note(root) is None:
         raise OutputError(
             f"{root} holds a lake that is no sample; choose another folder for the sample "
             "with --lake"
@@ -80,7 +75,7 @@ def fill_sample(
             "first_session": str(FIRST_SESSION),
             "digest": expected,
         }
-        (staging / _NOTE).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+        write_synthetic_note(staging, note)
         if root.exists():
             shutil.rmtree(root)
         staging.rename(root)

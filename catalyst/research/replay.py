@@ -19,6 +19,7 @@ from catalyst.data.feed import Feed
 from catalyst.data.lake import Lake
 from catalyst.data.metrics import Benchmarks, Curve, binding_rules, trade_metrics, warnings
 from catalyst.data.recorder import Recorder
+from catalyst.data.synthetic import synthetic_note
 from catalyst.data.tables import TableWriter
 from catalyst.data.version import code_version
 from catalyst.research.market import Market
@@ -142,6 +143,7 @@ def _summary(
 ) -> dict[str, Any]:
     metrics = curve.metrics()
     counts = market.counts
+    note = synthetic_note(feed.lake.root)
     bars = max(counts.bars, 1)
     shares = {
         "adjusted": counts.adjusted_bars / bars,
@@ -149,6 +151,7 @@ def _summary(
         "assumed_news": feed.assumed_articles / max(feed.articles, 1),
     }
     return {
+        "synthetic": note,
         "variant": params.variant,
         "timeframe": feed.timeframe,
         "start": str(day_to_date(sessions[0].day)),
@@ -173,6 +176,7 @@ def _summary(
             len(sessions),
             shares,
             bars=(counts.late_bars, counts.old_share_bars),
+            synthetic=note is not None,
             newsless=counts.newsless_sessions,
             jumps=counts.jumps,
             open_positions=open_positions,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from catalyst.errors import ParamsError
+from catalyst.strategy.components import Component
 from catalyst.strategy.decisions import Screen
 from catalyst.strategy.funnel_kernels import Stage, cut_nb, screen_nb, stages_nb
 from catalyst.strategy.indicators import technical_scores_nb
@@ -151,8 +153,12 @@ def finish(view: MarketView, narrowed: Narrowed, params: Params) -> tuple[Screen
     passed = narrowed.passed
     rows = np.searchsorted(view.symbols, passed).astype(np.int64)
     bars = view.base if len(rows) == len(view.symbols) else _taken(view.base, rows)
-    technical = (params.technical_score.function or technical_scores)(bars, params)
-    volume = (params.volume_score.function or volume_scores)(survey.rvol[passed], params)
+    technical = technical_scores(bars, params)
+    if params.technical_score.function is not None:
+        technical = _scores(params.technical_score, len(passed), bars, params)
+    volume = volume_scores(survey.rvol[passed], params)
+    if params.volume_score.function is not None:
+        volume = _scores(params.volume_score, len(passed), survey.rvol[passed], params)
     band = params.catalyst.neutral_band
     leaning = np.where(narrowed.direction[passed] < -band, 100.0 - technical, technical)
     p = params.screen
@@ -175,6 +181,17 @@ def finish(view: MarketView, narrowed: Narrowed, params: Params) -> tuple[Screen
     order = final[np.lexsort((passed[final], -combined[final]))]
     finalists = Finalists(rows[order], passed[order], technical[order], volume[order])
     return _screen(narrowed, (symbols, reason, value, threshold), survey), finalists
+
+
+def _scores(component: Component, k: int, *arguments: object) -> Floats:
+    assert component.function is not None  # noqa: S101 - asked for where there is one
+    found = np.asarray(component.function(*arguments), np.float64)
+    if found.shape != (k,):
+        raise ParamsError(
+            f"component {component.name} returned the shape {found.shape}; expected one score for "
+            f"each symbol, float64[{k}]"
+        )
+    return found
 
 
 def _taken(panel: BarPanel, rows: Ints) -> BarPanel:
