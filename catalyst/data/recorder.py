@@ -303,7 +303,9 @@ class Recorder:
         self.signals[s.outcome.label] += 1
         if rule:
             self.drops[0, rule] += 1
-            self._threshold(0, rule, np.array([s.threshold]))
+            known = self.thresholds.setdefault((0, rule), s.threshold)
+            if known != s.threshold:
+                self.thresholds[0, rule] = math.nan
         if s.outcome is Outcome.REFUSED:
             refused_id = content_id("refused", s.signal_id)
             buy = "buy" if s.side > 0 else "sell"
