@@ -21,7 +21,6 @@ from catalyst.strategy.candles import PATTERN_TABLE, PATTERNS, detect, detect_la
 Floats = npt.NDArray[np.float64]
 Bars = tuple[Floats, Floats, Floats, Floats]
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 REAL = (
     "stocknet/bars_1d",
     "lean/bars_1d",
@@ -293,11 +292,10 @@ def test_wild_prices_differ_from_talib_only_by_the_rounding_of_its_running_sums(
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_real_bars_have_talibs_value_wherever_its_sums_are_exact(name: str) -> None:
-    path = SHARED / f"{name}.parquet"
-    if not path.is_file():
-        pytest.skip(f"{path} is missing: real bars are not part of the repository")
-    frame = pl.read_parquet(path).sort("symbol", "ts")
+def test_real_bars_have_talibs_value_wherever_its_sums_are_exact(
+    name: str, shared_data: Path
+) -> None:
+    frame = pl.read_parquet(shared_data / f"{name}.parquet").sort("symbol", "ts")
     exact = 0
     for _, part in frame.group_by("symbol", maintain_order=True):
         open_, high, low, close = part.select("open", "high", "low", "close").to_numpy().T.copy()
