@@ -1,0 +1,1 @@
+"""Formats: files of many kinds, opened as blocks of rows."""
