@@ -38,6 +38,8 @@ class Given:
         Rows that could not be split into columns: line, rule and JSON text.
     notes : tuple of str
         What was guessed in reading the file.
+    end_byte : int or None
+        Bytes of the file that had been read with these rows, for progress; None: not told.
     """
 
     frame: pl.DataFrame
@@ -45,6 +47,7 @@ class Given:
     line: NDArray[np.int64] | None = None
     broken: list[tuple[int, str, str]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    end_byte: int | None = None
 
     def __len__(self) -> int:
         """Give the number of rows, broken ones included."""
