@@ -40,7 +40,7 @@ def reports(draw: st.DrawFn) -> dict[str, Any]:
         draw(st.sampled_from([None, "AAPL", "MSFT", "T", "D"])),
         minutes=minutes,
         known_at=known,
-        source=draw(st.sampled_from([None, "WSJ"])),
+        source=draw(st.sampled_from([None, "WSJ", "Reuters", "bot"])),
         raw=draw(st.sampled_from(["{}", '{"a": 1}'])),
         id=draw(st.sampled_from([None, "1", "2"])),
         retweet_of_id=draw(st.sampled_from([None, None, "1"])),
@@ -83,6 +83,8 @@ def test_an_article_is_read_once_and_stored_whole() -> None:
     assert article["sentiment"] > 0.5
     assert article["market_state"] == "regular"
     assert (article["cluster_id"], article["cluster_rank"]) == (f"AAPL-{article['news_id']}", 0)
+    assert (article["cluster_sources"], article["coordination"]) == (1, 0.0)
+    assert (article["confirmed_by"], article["confirm_minutes"]) == ("WSJ", 0.0)
     assert article["raw"] == "{1}"
     assert article["known_is_assumed"] is False
 
@@ -210,6 +212,19 @@ def test_a_correction_is_a_new_row_with_the_cluster_of_the_first() -> None:
     assert result["cluster_rank"].to_list() == [0, 1, 0]
     assert result["cluster_id"].n_unique() == 1
     assert result["news_id"][0] == result["news_id"][2]
+
+
+def test_a_correction_tells_what_is_known_of_its_story_by_now() -> None:
+    later = START + dt.timedelta(days=3)
+    rows = [
+        row("Apple rises", "AAPL", source="bot", url="http://a"),
+        row("Apple rises!", "AAPL", source="WSJ", minutes=5),
+        row("Apple rises", "AAPL", source="bot", url="http://b", known_at=later),
+    ]
+    result = enrich(news(*rows)).news
+
+    assert result["confirmed_by"].to_list() == [None, "WSJ", "WSJ"]
+    assert result["cluster_sources"].to_list() == [1, 2, 2]
 
 
 def test_a_later_report_that_only_lacks_the_url_is_no_correction() -> None:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import math
 import time
 from typing import NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalyst.data.enrichment.clusters import WINDOW_NS, Clusters
+from catalyst.data.enrichment.clusters import WINDOW_NS, Clusters, Membership
+from catalyst.data.enrichment.sources import normalised_source, source_tier
 
 HOUR_NS = 3_600_000_000_000
+MINUTE_NS = 60_000_000_000
 
 
 class Headline(NamedTuple):
@@ -17,7 +20,10 @@ class Headline(NamedTuple):
     words: frozenset[str]
     post_id: str | None = None
     retweet_of_id: str | None = None
+    source: str | None = None
 
+
+SOURCES = (None, "", "bot", "BOT ", "other", "Benzinga", "Reuters", "WSJ", "fakeCNBC")
 
 headlines = st.lists(
     st.builds(
@@ -27,12 +33,13 @@ headlines = st.lists(
         words=st.frozensets(st.sampled_from("abcdefghij"), max_size=7),
         post_id=st.none(),
         retweet_of_id=st.none(),
+        source=st.sampled_from(SOURCES),
     ),
     max_size=40,
 ).map(lambda rows: sorted(rows, key=lambda row: row.known_ns))
 
 
-def assigned(rows: list[Headline]) -> list[tuple[str, int]]:
+def members(rows: list[Headline]) -> list[Membership]:
     clusters = Clusters()
     return [
         clusters.assign(
@@ -40,11 +47,24 @@ def assigned(rows: list[Headline]) -> list[tuple[str, int]]:
             row.known_ns,
             news_id=str(number),
             words=row.words,
+            source=row.source,
             post_id=row.post_id,
             retweet_of_id=row.retweet_of_id,
         )
         for number, row in enumerate(rows)
     ]
+
+
+def assigned(rows: list[Headline]) -> list[tuple[str, int]]:
+    return [(member.cluster_id, member.rank) for member in members(rows)]
+
+
+def told(*story: tuple[float, str | None]) -> list[Membership]:
+    """Give the members of one story, told by sources after so many minutes."""
+    words = frozenset("abc")
+    return members(
+        [Headline("A", int(minutes * MINUTE_NS), words, source=by) for minutes, by in story]
+    )
 
 
 def naive(rows: list[Headline]) -> list[tuple[str, int]]:
@@ -65,6 +85,83 @@ def naive(rows: list[Headline]) -> list[tuple[str, int]]:
 @given(headlines)
 def test_clusters_equal_the_slow_obvious_ones(rows: list[Headline]) -> None:
     assert assigned(rows) == naive(rows)
+
+
+@given(headlines)
+def test_the_state_of_a_cluster_equals_what_its_members_so_far_say(rows: list[Headline]) -> None:
+    found = members(rows)
+    for number, member in enumerate(found):
+        so_far = [
+            row
+            for row, other in zip(rows[: number + 1], found, strict=False)
+            if other.cluster_id == member.cluster_id
+        ]
+        spoke: dict[str, float] = {}
+        confirmed: tuple[str | None, float | None] = (None, None)
+        for row in so_far:
+            minutes = (row.known_ns - so_far[0].known_ns) / MINUTE_NS
+            spoke.setdefault(normalised_source(row.source or ""), minutes)
+            if confirmed == (None, None) and source_tier(row.source) <= 2:
+                confirmed = (row.source, minutes)
+        later = [math.exp(-minutes / 30) for minutes in list(spoke.values())[1:]]
+        expected = (1 - 1 / len(spoke)) * sum(later) / len(later) if later else 0.0
+
+        assert (member.sources, member.confirmed_by, member.confirm_minutes) == (
+            len(spoke),
+            *confirmed,
+        )
+        assert math.isclose(member.coordination, expected, rel_tol=1e-12, abs_tol=0.0)
+
+
+@given(headlines, st.integers(0, 40))
+def test_what_comes_later_changes_no_state_of_a_cluster(rows: list[Headline], kept: int) -> None:
+    assert members(rows[:kept]) == members(rows)[:kept]
+
+
+def test_a_story_of_an_unknown_source_waits_for_a_newsroom_to_confirm_it() -> None:
+    story = told((0, "bot"), (1, "fakeCNBC"), (2, "Benzinga"), (7, "WSJ"), (9, "Reuters"))
+
+    assert [(one.confirmed_by, one.confirm_minutes) for one in story] == [
+        (None, None),
+        (None, None),
+        (None, None),
+        ("WSJ", 7.0),
+        ("WSJ", 7.0),
+    ]
+
+
+def test_a_story_that_a_newswire_begins_is_confirmed_by_it() -> None:
+    story = told((0, "Reuters"), (5, "WSJ"))
+
+    assert [(one.confirmed_by, one.confirm_minutes) for one in story] == [("Reuters", 0.0)] * 2
+
+
+def test_a_source_counts_once_however_it_is_spelled() -> None:
+    story = told((0, "Reuters"), (1, "@REUTERS "), (2, None), (3, ""), (4, "bot"))
+
+    assert [one.sources for one in story] == [1, 1, 2, 2, 3]
+
+
+def test_one_bot_that_repeats_itself_is_not_coordinated() -> None:
+    story = told(*[(0.001 * at, "bot") for at in range(1_000)])
+
+    assert {one.coordination for one in story} == {0.0}
+
+
+def test_many_bots_in_one_minute_are_coordinated_and_unconfirmed() -> None:
+    last = told(*[(0.001 * at, f"bot{at}") for at in range(1_000)])[-1]
+
+    assert last.sources == 1_000
+    assert last.coordination > 0.97
+    assert last.confirmed_by is None
+
+
+def test_sources_that_take_the_whole_day_are_hardly_coordinated() -> None:
+    assert told((0, "a"), (300, "b"), (700, "c"))[-1].coordination < 0.001
+
+
+def test_two_sources_at_once_are_half_coordinated() -> None:
+    assert told((0, "a"), (0, "b"))[-1].coordination == 0.5
 
 
 def test_six_words_of_ten_are_enough_and_five_are_not() -> None:

@@ -28,6 +28,7 @@ from catalyst.data.partition import (
     remove,
 )
 from catalyst.data.quarantine import Rejected
+from catalyst.errors import LakeError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -132,7 +133,7 @@ def enrich_again(
     rows = changed = 0
     held = dict(dated_folders(root / FOLDER))
     for dates in _chunks({date: _height(folder) for date, folder in held.items()}):
-        stored = _read([held[date] for date in dates])
+        stored = _read([held[date] for date in dates], any_age=True)
         found = enrich(stored, earlier=_earlier(root, stored))
         rejected.add(
             f"{FOLDER}/date={dates[0]}",
@@ -270,8 +271,9 @@ def _earlier(root: Path, fed: pl.DataFrame) -> pl.DataFrame | None:
     articles = _article_ids(fed).unique()
     told = pl.col("news_id").is_in(articles.implode())
     # What can matter: a day of stories, versions of the same articles, originals and retweets of
-    # the same posts, and the rest of their clusters, which says how large these are.
-    clusters = before.filter(same_post).select(pl.col("cluster_id").unique()).collect().to_series()
+    # the same posts, and the rest of their clusters, which says what was known of them.
+    again = before.filter(same_post | told)
+    clusters = again.select(pl.col("cluster_id").unique()).collect().to_series()
     member = pl.col("cluster_id").is_in(clusters.implode())
     near = known_ns >= before_ns - WINDOW_NS
     found = before.filter(near | told | same_post | member).collect()
@@ -331,7 +333,7 @@ def _by_day(frame: pl.DataFrame) -> dict[dt.date, pl.DataFrame]:
     return {day: rows for (day,), rows in found.items()}
 
 
-def _read(folders: Sequence[Path]) -> pl.DataFrame:
+def _read(folders: Sequence[Path], *, any_age: bool = False) -> pl.DataFrame:
     import polars as pl
 
     from catalyst.data.enrichment.schema import ENRICHED
@@ -339,9 +341,21 @@ def _read(folders: Sequence[Path]) -> pl.DataFrame:
     paths = [path for folder in folders for path in parts(folder)]
     if not paths:
         return pl.DataFrame(schema=ENRICHED)
-    return pl.read_parquet(paths, columns=list(ENRICHED), hive_partitioning=False).cast(
-        dict(ENRICHED)  # type: ignore[arg-type]
+    # Files of an older catalyst lack columns: enriching them again fills these in.
+    found = pl.scan_parquet(
+        paths,
+        schema=dict(ENRICHED),
+        missing_columns="insert" if any_age else "raise",
+        hive_partitioning=False,
     )
+    try:
+        return found.collect()
+    except pl.exceptions.ColumnNotFoundError as error:
+        root = folders[0].parents[1]
+        raise LakeError(
+            f"the news of {root} was stored by an older catalyst and lacks columns; run "
+            f"`catalyst data enrich --lake {root}` once"
+        ) from error
 
 
 def _height(folder: Path) -> int:

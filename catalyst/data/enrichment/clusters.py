@@ -2,16 +2,95 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
+
+from catalyst.data.enrichment.sources import normalised_source, source_tier
 
 #: How long a cluster's first headline takes in copies.
 WINDOW_NS = 24 * 3600 * 1_000_000_000
 #: Least Jaccard similarity of word sets, as numerator and denominator: exact, no rounding at 0.6.
 SIMILARITY = (3, 5)
 
+#: Tiers whose word confirms a story.
+CONFIRMING_TIER = 2
+#: E-folding time of the coordination score: a source half an hour behind the first counts 1/e.
+COORDINATION_MINUTES = 30.0
+
 _NO_WORDS = frozenset({""})
+_MINUTE_NS = 60_000_000_000
+
+
+class Membership(NamedTuple):
+    """Say which cluster a headline belongs to, and what was known of that cluster by then.
+
+    Attributes
+    ----------
+    cluster_id
+        ``SYMBOL-`` and the `news_id` of the cluster's first.
+    rank
+        0 for the first, then 1, 2, ... in order.
+    sources
+        Distinct normalised sources so far, this one included; headlines without a source count as
+        one source together.
+    confirmed_by
+        As given, the source of the first article of tier 1 or 2 in the cluster. None while there is
+        none. A story that a source of tier 1 or 2 begins is confirmed by that source.
+    confirm_minutes
+        From when the cluster's first became known to when that article did; 0.0 if they are one.
+    coordination
+        0.0 for one source; else ``(1 - 1/S) * mean(exp(-m / 30))`` over the sources but the first,
+        ``m`` the minutes from when the cluster's first became known to when the source first spoke,
+        ``S`` the number of sources. What a source repeats doesn't count, so one bot that posts a
+        text a thousand times has 0, and a thousand bots that post it within a minute nearly 1: it
+        measures how concerted a story looks, not how true it is. Read it with `confirmed_by`.
+    """
+
+    cluster_id: str
+    rank: int
+    sources: int
+    confirmed_by: str | None
+    confirm_minutes: float | None
+    coordination: float
+
+
+@dataclass(slots=True)
+class _Story:
+    """What is known of a cluster so far."""
+
+    cluster_id: str
+    first_ns: int
+    size: int = 0
+    sources: set[str] = field(default_factory=set)
+    closeness: float = 0.0
+    confirmed_by: str | None = None
+    confirm_minutes: float | None = None
+
+    def take_in(self, known_ns: int, source: str | None) -> None:
+        self.size += 1
+        minutes = (known_ns - self.first_ns) / _MINUTE_NS
+        name = normalised_source(source or "")
+        if name not in self.sources:
+            if self.sources:
+                self.closeness += math.exp(-minutes / COORDINATION_MINUTES)
+            self.sources.add(name)
+        if self.confirm_minutes is None and source_tier(source) <= CONFIRMING_TIER:
+            self.confirmed_by, self.confirm_minutes = source, minutes
+
+    def seen_as(self, rank: int) -> Membership:
+        count = len(self.sources)
+        coordination = (1.0 - 1.0 / count) * (self.closeness / (count - 1)) if count > 1 else 0.0
+        return Membership(
+            self.cluster_id,
+            rank,
+            count,
+            self.confirmed_by,
+            self.confirm_minutes,
+            coordination,
+        )
 
 
 @dataclass(slots=True)
@@ -32,7 +111,7 @@ class _Stories:
     by_number: dict[int, _First] = field(default_factory=dict)
     by_word: dict[str, dict[int, None]] = field(default_factory=dict)
     by_words: dict[frozenset[str], _First] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)
+    told: dict[str, _Story] = field(default_factory=dict)
     posts: dict[str, str] = field(default_factory=dict)
     retweeted: dict[str, str] = field(default_factory=dict)
     next_number: int = 0
@@ -62,9 +141,10 @@ class Clusters:
         *,
         news_id: str,
         words: frozenset[str],
+        source: str | None = None,
         post_id: str | None = None,
         retweet_of_id: str | None = None,
-    ) -> tuple[str, int]:
+    ) -> Membership:
         """Assign the next headline of a symbol.
 
         Parameters
@@ -77,15 +157,15 @@ class Clusters:
             The article's id.
         words
             Its word set.
+        source
+            Who says it, as given; for a retweet, the account that retweets.
         post_id, retweet_of_id
             The provider's id of the article, and of the post that it repeats.
 
         Returns
         -------
-        cluster_id : str
-            ``SYMBOL-`` and the `news_id` of the cluster's first.
-        cluster_rank : int
-            0 for the first, then 1, 2, ... in order.
+        Membership
+            Its cluster, and the state of it with this headline and those before.
         """
         stories = self._stories.setdefault(symbol, _Stories())
         _expire(stories, known_ns - WINDOW_NS)
@@ -96,9 +176,8 @@ class Clusters:
             if first is None:
                 first = _open(stories, known_ns, f"{symbol}-{news_id}", words)
             cluster_id = first.cluster_id
-        rank = stories.sizes.get(cluster_id, 0)
-        _count(stories, cluster_id, rank, post_id, retweet_of_id)
-        return cluster_id, rank
+        story = _told(stories, known_ns, cluster_id, source, post_id, retweet_of_id)
+        return story.seen_as(story.size - 1)
 
     def remember(
         self,
@@ -106,30 +185,44 @@ class Clusters:
         known_ns: int,
         *,
         cluster_id: str,
-        cluster_rank: int,
         words: frozenset[str] | None,
+        source: str | None = None,
         post_id: str | None = None,
         retweet_of_id: str | None = None,
     ) -> None:
         """Take in a headline that was assigned before, in the same order as `assign`.
 
         Parameters are those of `assign` and what it returned; `words` are asked for only of firsts
-        that later headlines can still join, None elsewhere.
+        that later headlines can still join, None elsewhere. Exact for the clusters of which every
+        headline is remembered.
         """
         stories = self._stories.setdefault(symbol, _Stories())
-        if cluster_rank == 0 and words is not None:
+        if words is not None:
             _open(stories, known_ns, cluster_id, words or _NO_WORDS)
-        _count(stories, cluster_id, cluster_rank, post_id, retweet_of_id)
+        _told(stories, known_ns, cluster_id, source, post_id, retweet_of_id)
+
+    def state(self, symbol: str, cluster_id: str, *, rank: int) -> Membership:
+        """Give what is known of a cluster by now to a member that is seen again."""
+        return self._stories[symbol].told[cluster_id].seen_as(rank)
 
 
-def _count(
-    stories: _Stories, cluster_id: str, rank: int, post_id: str | None, retweet_of_id: str | None
-) -> None:
-    stories.sizes[cluster_id] = max(stories.sizes.get(cluster_id, 0), rank + 1)
+def _told(
+    stories: _Stories,
+    known_ns: int,
+    cluster_id: str,
+    source: str | None,
+    post_id: str | None,
+    retweet_of_id: str | None,
+) -> _Story:
+    story = stories.told.get(cluster_id)
+    if story is None:
+        story = stories.told[cluster_id] = _Story(cluster_id, known_ns)
+    story.take_in(known_ns, source)
     if post_id is not None:
         stories.posts.setdefault(post_id, cluster_id)
     if retweet_of_id is not None:
         stories.retweeted.setdefault(retweet_of_id, cluster_id)
+    return story
 
 
 def _joined(stories: _Stories, post_id: str | None, retweet_of_id: str | None) -> str | None:

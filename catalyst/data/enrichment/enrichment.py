@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from catalyst.data.calendar import market_state
-from catalyst.data.enrichment.clusters import WINDOW_NS, Clusters
+from catalyst.data.enrichment.clusters import WINDOW_NS, Clusters, Membership
 from catalyst.data.enrichment.identity import news_id
 from catalyst.data.enrichment.readings import Reading, read_headline, readings_frame
 from catalyst.data.enrichment.schema import (
@@ -19,6 +19,7 @@ from catalyst.data.enrichment.schema import (
     REQUIRED,
     SETTLED,
     SETTLED_REQUIRED,
+    STATE,
     conformed,
 )
 from catalyst.data.enrichment.sources import source_tier
@@ -30,7 +31,7 @@ from catalyst.errors import InputError
 from catalyst.strategy.values import MarketState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _ADDED = frozenset({Link.CASHTAG.label, Link.NAME.label})
 _CONTENT = ("headline", "url", "author")
@@ -91,8 +92,8 @@ def enrich(
         Company names beyond the table, name -> symbol.
     earlier
         Rows of an earlier result, all known before those of `news`: they seed clusters and
-        corrections. Exact if it holds the 24 hours before and every row whose article or original
-        comes again. None if there is nothing before.
+        corrections. Exact if it holds the 24 hours before, every row whose article or original
+        comes again, and all rows of their clusters. None if there is nothing before.
 
     Returns
     -------
@@ -109,7 +110,8 @@ def enrich(
     -----
     A mislinked row loses its link, not its cashtags: the article stays under those. An article that
     speaks of no symbol has the symbol ``""`` and the link ``none``. A correction keeps cluster and
-    rank of the first version. ``tickers`` lists what the text names and the row's own symbol.
+    rank of the first version, and tells the state of the cluster by its own time.
+    ``tickers`` lists what the text names and the row's own symbol.
     """
     given = conformed(news, GIVEN, required=REQUIRED, name="news")
     rows = _Rows(given)
@@ -144,8 +146,7 @@ def enrich(
             pl.Series("tier", [source_tier(rows.source[row]) for row in taken], pl.Int8),
             pl.Series("tickers", _tickers(entries, readings, reading_of), pl.List(pl.String)),
             pl.Series("market_state", _states(rows, taken), pl.String),
-            pl.Series("cluster_id", [cluster for cluster, _ in clusters], pl.String),
-            pl.Series("cluster_rank", [rank for _, rank in clusters], pl.Int32),
+            *_cluster_columns(clusters),
             pl.col("known_is_assumed").fill_null(value=False),
         )
     )
@@ -197,7 +198,7 @@ class _Settled:
 
     def __init__(self, earlier: pl.DataFrame | None, *, before_ns: int) -> None:
         self.contents: dict[_Key, list[Content]] = defaultdict(list)
-        self.assigned: dict[_Key, tuple[str, int]] = {}
+        self.assigned: dict[_Key, tuple[str, int]] = {}  # cluster and rank
         self.clusters = Clusters()
         if earlier is None or earlier.is_empty():
             return
@@ -223,8 +224,8 @@ class _Settled:
                 row["symbol"],
                 row["known_ns"],
                 cluster_id=row["cluster_id"],
-                cluster_rank=row["cluster_rank"],
                 words=word_set(row["headline"]) if joinable else None,
+                source=row["source"],
                 post_id=row["id"],
                 retweet_of_id=row["retweet_of_id"],
             )
@@ -279,22 +280,39 @@ def _entries(
     return sorted(entries), sorted(unused - used)
 
 
-def _clusters(rows: _Rows, entries: list[_Entry], settled: _Settled) -> list[tuple[str, int]]:
+def _clusters(rows: _Rows, entries: list[_Entry], settled: _Settled) -> list[Membership]:
     assigned = settled.assigned
-    result: list[tuple[str, int]] = []
+    clusters = settled.clusters
+    result: list[Membership] = []
     for known_ns, article, symbol, row, _ in entries:
         key = (article, symbol)
-        if key not in assigned:
-            assigned[key] = settled.clusters.assign(
-                symbol,
-                known_ns,
-                news_id=article,
-                words=word_set(rows.headline[row]),
-                post_id=rows.id[row],
-                retweet_of_id=rows.retweet_of_id[row],
-            )
-        result.append(assigned[key])
+        before = assigned.get(key)
+        if before is not None:
+            cluster_id, rank = before
+            result.append(clusters.state(symbol, cluster_id, rank=rank))
+            continue
+        member = clusters.assign(
+            symbol,
+            known_ns,
+            news_id=article,
+            words=word_set(rows.headline[row]),
+            source=rows.source[row],
+            post_id=rows.id[row],
+            retweet_of_id=rows.retweet_of_id[row],
+        )
+        assigned[key] = member.cluster_id, member.rank
+        result.append(member)
     return result
+
+
+def _cluster_columns(members: list[Membership]) -> list[pl.Series]:
+    columns: list[Sequence[Any]] = list(zip(*members, strict=True)) or [()] * len(
+        Membership._fields
+    )
+    names = ("cluster_id", "cluster_rank", *STATE)
+    return [
+        pl.Series(name, values, ENRICHED[name]) for name, values in zip(names, columns, strict=True)
+    ]
 
 
 def _tickers(

@@ -37,6 +37,7 @@ SETTLED: dict[str, pl.DataType | type[pl.DataType]] = {
     "symbol": pl.String,
     "known_at": _INSTANT,
     "headline": pl.String,
+    "source": pl.String,
     "author": pl.String,
     "url": pl.String,
     "id": pl.String,
@@ -67,11 +68,19 @@ ENRICHED: dict[str, pl.DataType | type[pl.DataType]] = {
     "breaking": pl.Boolean,
     "cluster_id": pl.String,
     "cluster_rank": pl.Int32,
+    "cluster_sources": pl.Int32,
+    "confirmed_by": pl.String,
+    "confirm_minutes": pl.Float64,
+    "coordination": pl.Float64,
     "raw": pl.String,
     "link": pl.String,
     "id": pl.String,
     "retweet_of_id": pl.String,
 }
+
+#: Columns that say what was known of an article's cluster when it became known; see
+#: `catalyst.data.enrichment.clusters.Membership`.
+STATE = ("cluster_sources", "confirmed_by", "confirm_minutes", "coordination")
 
 
 def conformed(

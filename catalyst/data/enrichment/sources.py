@@ -12,6 +12,7 @@ from catalyst.data.enrichment.text import entities_undone
 UNKNOWN_TIER = 5
 
 
+@lru_cache(maxsize=1 << 16)
 def normalised_source(name: str) -> str:
     """Give the form in which source names are compared.
 
