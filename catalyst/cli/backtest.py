@@ -50,6 +50,10 @@ def command(
     ] = None,
     end: Annotated[str | None, typer.Option(help="Last session, included.")] = None,
     symbols: Annotated[str | None, typer.Option(help="Only these, separated by commas.")] = None,
+    sources: Annotated[
+        str | None,
+        typer.Option(help="Where bars may come from, best first; default what was known first."),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="One field, such as screen.price_max=1000; may be repeated."),
@@ -77,7 +81,7 @@ def command(
     # A run keeps hundreds of thousands of small rows until they are written, none in a cycle; the
     # collector would walk them over and over, for a tenth of the time.
     gc.set_threshold(200_000, 50, 100)
-    wanted = symbols_of(symbols)
+    wanted, preferred = symbols_of(symbols), _names(sources)
     first, last = _day("--start", start), _day("--end", end)
     length = timeframe_named(timeframe) if timeframe else None
     params = load(variant, timeframe=length, settings=settings or [])
@@ -88,11 +92,10 @@ def command(
     length = length or next(iter(_finest(opened)), None)
     if length == "1d" and timeframe is None:
         params = load(variant, timeframe=length, settings=settings or [])
-    target = (
-        out or _RUNS / f"{params.variant}-{_run_hash(opened, params, length, first, last, wanted)}"
-    )
+    told = (length, first, last, wanted, preferred)
+    target = out or _RUNS / f"{params.variant}-{_run_hash(opened, params, told)}"
     check_output(target, force=force)
-    result = _replay(opened, params, length, first, last, wanted)
+    result = _replay(opened, params, length, first, last, wanted, preferred)
     result.save(target, force=force)
     if target.parent.resolve() == _RUNS.resolve():
         _point_latest(target)
@@ -117,6 +120,10 @@ def symbols_of(text: str | None) -> list[str] | None:
             f"--symbols is {text!r}; expected symbols separated by commas, such as AAPL,BAC"
         )
     return sorted(set(found))
+
+
+def _names(text: str | None) -> list[str] | None:
+    return [part.strip() for part in text.split(",") if part.strip()] if text else None
 
 
 def _day(option: str, text: str | None) -> dt.date | None:
@@ -154,6 +161,7 @@ def _replay(
     first: dt.date | None,
     last: dt.date | None,
     wanted: list[str] | None,
+    preferred: list[str] | None,
 ) -> Result:
     from rich.progress import (
         BarColumn,
@@ -182,19 +190,19 @@ def _replay(
 
         report: Callable[[int, int, dt.date], None] = progress
         return replay(
-            lake, params, timeframe=length, start=first, end=last, symbols=wanted, progress=report
+            lake,
+            params,
+            timeframe=length,
+            start=first,
+            end=last,
+            symbols=wanted,
+            sources=preferred,
+            progress=report,
         )
 
 
-def _run_hash(
-    lake: Lake,
-    params: Params,
-    length: str | None,
-    first: dt.date | None,
-    last: dt.date | None,
-    wanted: list[str] | None,
-) -> str:
-    text = "|".join(map(str, (params.hash, lake.digest(), length, first, last, wanted)))
+def _run_hash(lake: Lake, params: Params, told: tuple[object, ...]) -> str:
+    text = "|".join(map(str, (params.hash, lake.digest(), *told)))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -46,8 +46,8 @@ class BarRows:
         Whether `known_ns` is the bar's end for want of a collection time.
     adjusted : int8[n]
         0 raw, 1 split, 2 all (splits and dividends).
-    source_rank : int8[n]
-        Position in `sources`; the lowest wins where sources disagree.
+    source_rank : int32[n]
+        Position in `sources`.
     """
 
     symbols: tuple[str, ...]
@@ -62,7 +62,7 @@ class BarRows:
     known_ns: NDArray[np.int64]
     known_is_assumed: NDArray[np.bool_]
     adjusted: NDArray[np.int8]
-    source_rank: NDArray[np.int8]
+    source_rank: NDArray[np.int32]
 
     def __len__(self) -> int:
         """Give the number of rows."""
@@ -116,7 +116,7 @@ def _read(path: str) -> BarRows:
         known_ns=_array(table, "known_at").view(np.int64),
         known_is_assumed=_array(table, "known_is_assumed"),
         adjusted=rank[adjustment] if len(rank) else adjustment.astype(np.int8),
-        source_rank=source.astype(np.int8),
+        source_rank=source,
     )
 
 
@@ -179,7 +179,7 @@ def _joined(rows: Sequence[BarRows]) -> BarRows:
         known_ns=column("known_ns", np.int64),
         known_is_assumed=column("known_is_assumed", np.bool_),
         adjusted=column("adjusted", np.int8),
-        source_rank=source.astype(np.int8),
+        source_rank=source,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,13 +12,14 @@ import polars as pl
 from catalyst.data.bar_rows import BarRows
 from catalyst.data.calendar import date_to_day, day_to_date, sessions
 from catalyst.data.lake import Lake
+from catalyst.data.news_batch import news_batch
+from catalyst.data.series import Series, chosen_series, series_of
 from catalyst.data.session_bars import SessionBars, no_bars, rows_at
 from catalyst.data.timeframes import LENGTH_NS
 from catalyst.errors import LakeError
 from catalyst.strategy.clock import DAY_NS, HOUR_NS
 from catalyst.strategy.history import Rows, history_sessions
 from catalyst.strategy.news import empty_news
-from catalyst.strategy.params import CATEGORIES
 from catalyst.strategy.portfolio import Action
 from catalyst.strategy.values import (
     Flags,
@@ -26,7 +27,6 @@ from catalyst.strategy.values import (
     Grid,
     Indices,
     Ints,
-    MarketState,
     NewsBatch,
     Session,
 )
@@ -37,7 +37,6 @@ _BREAK = dt.timedelta(days=15)
 """Longer than any pause of the exchange, so that there is a session before the first."""
 
 _FOR_EVER = 2**31
-_STATES = {state.label: int(state) for state in MarketState}
 
 
 @dataclass
@@ -52,6 +51,9 @@ class Feed:
         Base bars, such as ``5m``; None takes the finest there is.
     symbols
         Restrict bars and news to these; None takes all.
+    sources
+        Where bars may come from, best first; None takes the series that was known first, see
+        `catalyst.data.series.chosen_series`.
 
     Attributes
     ----------
@@ -61,6 +63,10 @@ class Feed:
         Length and anchor of base bars.
     unpriced
         Symbols in the news that have no base bars; their news is left out.
+    taken
+        Sources of the base bars that are read, ascending.
+    contested
+        Symbols of which there are base bars of several sources or adjustments.
     articles, assumed_articles
         Rows of news read so far, and how many of their times are assumed.
     actions
@@ -75,9 +81,12 @@ class Feed:
     lake: Lake
     timeframe: str | None = None
     symbols: Sequence[str] | None = None
+    sources: Sequence[str] | None = None
     names: tuple[str, ...] = field(init=False)
     grid: Grid = field(init=False)
     unpriced: int = field(init=False)
+    taken: tuple[str, ...] = field(init=False)
+    contested: int = field(init=False)
     articles: int = field(init=False, default=0)
     assumed_articles: int = field(init=False, default=0)
 
@@ -94,7 +103,9 @@ class Feed:
                 f"the lake {self.lake.root} has no {self.timeframe} bars; it has "
                 f"{', '.join(available)}: choose one with --timeframe"
             )
-        traded = self.lake.symbols(self.timeframe)
+        present = series_of(self.lake.root, self.timeframe)
+        base = chosen_series(present, sources=self.sources)
+        traded = sorted(base)
         named = set(self.lake.news_symbols()) - {""}
         if self.symbols is not None:
             wanted = set(self.symbols)
@@ -117,6 +128,12 @@ class Feed:
         )
         coarser = [] if self.grid.daily else [t for t in available if _length_ns(t) > length]
         self._coarse_days = {t: set(self.lake.days(t)) for t in coarser}
+        self._series = {self.timeframe: base} | {
+            t: chosen_series(series_of(self.lake.root, t)) for t in coarser
+        }
+        self.taken = tuple(sorted({base[name].source for name in self.names}))
+        several = present.group_by("symbol").len().filter(pl.col("len") > 1)["symbol"]
+        self.contested = len(set(several) & set(self.names))
         self._universe = self._read_universe()
         self.actions = self._read_actions()
 
@@ -165,7 +182,7 @@ class Feed:
     def bars(self, session: Session, *, grace_ns: int) -> SessionBars:
         """Read the base bars of a session.
 
-        Of several sources of a symbol, the least adjusted counts, then the first by name.
+        Of several series of a symbol one counts, the same in all sessions.
 
         Parameters
         ----------
@@ -179,7 +196,7 @@ class Feed:
         if day not in self._day_set:
             return no_bars(m)
         read = self.lake.read_session(str(self.timeframe), day)
-        symbol, keep = self._placed(read)
+        symbol, keep = self._placed(read, self._series[str(self.timeframe)])
         taken = {
             name: getattr(read, name)[keep]
             for name in ("ts_ns", "open", "high", "low", "close", "volume", "adjusted")
@@ -214,17 +231,18 @@ class Feed:
             assumed=int(read.known_is_assumed[keep].sum()),
         )
 
-    def _placed(self, read: BarRows) -> tuple[Indices, Ints]:
-        # The rows that count are of one source a symbol; each with its symbol's index.
+    def _placed(self, read: BarRows, series: Mapping[str, Series]) -> tuple[Indices, Ints]:
+        # The rows that count are of one series a symbol; each with its symbol's index.
         table = np.array([self._index.get(name, -1) for name in read.symbols], np.int32)
-        symbol = table[read.symbol] if len(read.symbol) else np.empty(0, np.int32)
-        keep = symbol >= 0
-        rank = read.adjusted.astype(np.int32) * 128 + read.source_rank
-        best = np.full(len(self.names), 2**30, np.int32)
-        np.minimum.at(best, symbol[keep], rank[keep])
-        keep &= rank == best[np.maximum(symbol, 0)]
-        rows = np.flatnonzero(keep)
-        return symbol[rows], rows
+        code = {name: place for place, name in enumerate(read.sources)}
+        wanted = [series.get(name) for name in read.symbols]
+        source = np.array([code.get(one.source, -1) if one else -1 for one in wanted], np.int32)
+        adjusted = np.array([one.adjusted if one else -1 for one in wanted], np.int8)
+        at = read.symbol
+        rows = np.flatnonzero(
+            (table[at] >= 0) & (source[at] == read.source_rank) & (adjusted[at] == read.adjusted)
+        )
+        return table[at[rows]], rows
 
     def coarse(
         self, session: Session, *, known_by_ns: int
@@ -252,7 +270,7 @@ class Feed:
             if day not in days:
                 continue
             read = self.lake.read_session(timeframe, day)
-            symbol, rows = self._placed(read)
+            symbol, rows = self._placed(read, self._series[timeframe])
             new = (read.known_ns[rows] <= known_by_ns) & ~found[symbol]
             symbol, rows = symbol[new], rows[new]
             last = np.ones(len(symbol), np.bool_)
@@ -286,33 +304,10 @@ class Feed:
             return empty_news()
         rows = pl.concat(frames).with_columns(known=pl.col("known_at").cast(pl.Int64))
         rows = rows.filter((pl.col("known") > after_ns) & (pl.col("known") <= until_ns))
-        rows = rows.with_columns(
-            index=pl.col("symbol").replace_strict(self._index, default=-1, return_dtype=pl.Int32),
-            mask=pl.sum_horizontal(
-                *(
-                    pl.col("categories").list.contains(name).cast(pl.Int32) * (1 << b)
-                    for b, name in enumerate(CATEGORIES)
-                )
-            ),
-            state=pl.col("market_state").replace_strict(_STATES, return_dtype=pl.Int8),
-        ).filter(pl.col("index") >= 0)
-        rows = rows.sort("known", "news_id", "index")
+        rows = rows.filter(pl.col("symbol").is_in(self.names))
         self.articles += rows.height
         self.assumed_articles += int(rows["known_is_assumed"].sum())
-        ids = np.array([int(text, 16) for text in rows["news_id"].to_list()], np.uint64)
-        known = rows["known"].to_numpy()
-        return NewsBatch(
-            symbol=rows["index"].to_numpy(),
-            news_id=ids,
-            published_ns=rows["published_at"].cast(pl.Int64).to_numpy(),
-            known_ns=known,
-            first_known_ns=known.copy(),
-            tier=rows["tier"].cast(pl.Int8).to_numpy(),
-            categories=rows["mask"].cast(pl.Int32).to_numpy(),
-            state=rows["state"].to_numpy(),
-            sentiment=rows["sentiment"].cast(pl.Float64).to_numpy(),
-            cluster_rank=rows["cluster_rank"].cast(pl.Int32).to_numpy(),
-        )
+        return news_batch(rows, self._index)
 
     def members(self, session: Session, *, known_by_ns: int) -> Flags:
         """Tell which symbols are in a session's universe, as known by an instant: bool[m].

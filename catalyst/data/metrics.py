@@ -163,6 +163,7 @@ def warnings(
     synthetic: bool,
     newsless: int,
     jumps: list[tuple[str, str, float]],
+    contested: int,
     open_positions: dict[str, int],
 ) -> list[str]:
     """List what a reader should know before believing the result.
@@ -184,6 +185,8 @@ def warnings(
         Sessions without any news.
     jumps
         Symbol, date and return of unadjusted prices that moved like a split where none is recorded.
+    contested
+        Symbols of which there are bars of several sources or adjustments.
     open_positions
         Shares still held, by symbol.
     """
@@ -194,16 +197,7 @@ def warnings(
         out.append(f"only {len(closed)} closed trades: no conclusion about an edge is possible")
     if n_sessions < _FEW_SESSIONS:
         out.append(f"only {n_sessions} sessions")
-    out += [
-        f"{symbol} moved {change:+.0%} to {day} and no split is recorded: if it was one, import it "
-        "with catalyst data import actions"
-        for symbol, day, change in jumps[:_SHOWN_JUMPS]
-    ]
-    if newsless:
-        out.append(
-            f"{newsless:,} of {n_sessions:,} sessions had no news of these symbols: nothing new "
-            "was traded in them, but the benchmarks were held"
-        )
+    out += _market_warnings(n_sessions, newsless=newsless, jumps=jumps, contested=contested)
     gains: Counter[str] = Counter()
     for trade in closed:
         gains[trade.symbol] += trade.pnl_micro
@@ -237,4 +231,25 @@ def warnings(
             f"{quantity:+,} {symbol}" for symbol, quantity in sorted(open_positions.items())
         )
         out.append(f"still held at the end, marked at the last close: {held}")
+    return out
+
+
+def _market_warnings(
+    n_sessions: int, *, newsless: int, jumps: list[tuple[str, str, float]], contested: int
+) -> list[str]:
+    out = [
+        f"{symbol} moved {change:+.0%} to {day} and no split is recorded: if it was one, import it "
+        "with catalyst data import actions"
+        for symbol, day, change in jumps[:_SHOWN_JUMPS]
+    ]
+    if contested:
+        out.append(
+            f"{contested:,} symbols have bars of several sources or adjustments: of each, the "
+            "series that was known first was taken; choose with --sources"
+        )
+    if newsless:
+        out.append(
+            f"{newsless:,} of {n_sessions:,} sessions had no news of these symbols: nothing new "
+            "was traded in them, but the benchmarks were held"
+        )
     return out

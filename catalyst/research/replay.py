@@ -16,12 +16,13 @@ from typing import Any
 from catalyst.data.calendar import day_to_date
 from catalyst.data.enrichment import enrichment_hash
 from catalyst.data.feed import Feed
-from catalyst.data.lake import Lake
+from catalyst.data.lake import TABLES, Lake
 from catalyst.data.metrics import Benchmarks, Curve, binding_rules, trade_metrics, warnings
 from catalyst.data.recorder import Recorder
 from catalyst.data.synthetic import synthetic_note
 from catalyst.data.tables import TableWriter
 from catalyst.data.version import code_version
+from catalyst.data.watch import unchanged
 from catalyst.research.market import Market
 from catalyst.research.result import Result
 from catalyst.strategy.ledger import begin
@@ -42,6 +43,7 @@ def replay(
     start: dt.date | None = None,
     end: dt.date | None = None,
     symbols: Sequence[str] | None = None,
+    sources: Sequence[str] | None = None,
     progress: Progress | None = None,
     feed: Feed | None = None,
 ) -> Result:
@@ -60,6 +62,9 @@ def replay(
         ``start`` is used, not traded.
     symbols
         Restrict bars and news to these.
+    sources
+        Where bars may come from, best first; None takes, of each symbol, the series that was known
+        first (`catalyst.data.series.chosen_series`).
     progress
         Called after each session with sessions done, sessions in all, and the date.
     feed
@@ -73,12 +78,23 @@ def replay(
     Raises
     ------
     LakeError
-        If the lake has no such bars, symbols or sessions.
+        If the lake has no such bars, symbols, sources or sessions, or is written to meanwhile.
     ConservationError
         If money or shares don't add up exactly.
     """
-    feed = feed or Feed(lake, timeframe, symbols)
-    before, sessions = feed.span(_date(start), _date(end))
+    with unchanged(lake.root, TABLES):
+        feed = feed or Feed(lake, timeframe, symbols, sources)
+        return _replayed(feed, params, _date(start), _date(end), progress)
+
+
+def _replayed(
+    feed: Feed,
+    params: Params,
+    start: dt.date | None,
+    end: dt.date | None,
+    progress: Progress | None,
+) -> Result:
+    before, sessions = feed.span(start, end)
     folder = tempfile.TemporaryDirectory(prefix="catalyst-run-")
     market = Market(feed, params)
     market.warm_up(before)
@@ -158,6 +174,7 @@ def _summary(
         "end": str(day_to_date(sessions[-1].day)),
         "sessions": len(sessions),
         "symbols": len(feed.names),
+        "sources": list(feed.taken),
         "news_symbols_without_bars": feed.unpriced,
         "n_trades": recorder.entries,
         "n_closed_trades": len(recorder.closed),
@@ -179,6 +196,7 @@ def _summary(
             synthetic=note is not None,
             newsless=counts.newsless_sessions,
             jumps=counts.jumps,
+            contested=0 if feed.sources else feed.contested,
             open_positions=open_positions,
         ),
         "open_positions": open_positions,
