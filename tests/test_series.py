@@ -127,3 +127,21 @@ def test_reading_a_lake_that_stays_as_it_is_raises_nothing(lake: Lake) -> None:
         found = lake.bars("1d").height
 
     assert found == 5
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "advice"),
+    [("raw", "import it with catalyst data import actions"), ("split", "they are on two scales")],
+)
+def test_a_break_like_a_split_is_told_with_what_may_be_behind_it(
+    lake: Lake, adjustment: str, advice: str
+) -> None:
+    before = _daily(DAYS[:3], volume=7)
+    after = _daily(DAYS[3:], volume=7).with_columns(pl.col("open", "high", "low", "close") / 10)
+    lake.add_bars(pl.concat([before, after]), timeframe="1d", adjustment=adjustment)
+
+    warnings = replay(lake, Params.load("daily")).summary["warnings"]
+
+    assert any(
+        text.startswith("ZQA moved -90% to 2024-06-06") and advice in text for text in warnings
+    )

@@ -154,6 +154,23 @@ def binding_rules(recorder: Recorder, n_sessions: int) -> list[dict[str, Any]]:
     return out
 
 
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """Hold a session's return that looks like a split: symbol, ISO date, fraction, prices raw."""
+
+    symbol: str
+    day: str
+    change: float
+    raw: bool
+
+
+_UNRECORDED = {
+    True: "and no split is recorded: if it was one, import it with catalyst data import actions",
+    False: "though its prices are adjusted: if it was a split, they are on two scales, as adjusted "
+    "history fetched before and after it is; import all of it anew from one fetch",
+}
+
+
 def warnings(
     closed: list[ClosedTrade],
     n_sessions: int,
@@ -162,7 +179,7 @@ def warnings(
     bars: tuple[int, int],
     synthetic: bool,
     newsless: int,
-    jumps: list[tuple[str, str, float]],
+    jumps: list[Jump],
     contested: int,
     open_positions: dict[str, int],
 ) -> list[str]:
@@ -184,7 +201,7 @@ def warnings(
     newsless
         Sessions without any news.
     jumps
-        Symbol, date and return of unadjusted prices that moved like a split where none is recorded.
+        Prices that moved like a split where none is recorded.
     contested
         Symbols of which there are bars of several sources or adjustments.
     open_positions
@@ -235,12 +252,11 @@ def warnings(
 
 
 def _market_warnings(
-    n_sessions: int, *, newsless: int, jumps: list[tuple[str, str, float]], contested: int
+    n_sessions: int, *, newsless: int, jumps: list[Jump], contested: int
 ) -> list[str]:
     out = [
-        f"{symbol} moved {change:+.0%} to {day} and no split is recorded: if it was one, import it "
-        "with catalyst data import actions"
-        for symbol, day, change in jumps[:_SHOWN_JUMPS]
+        f"{jump.symbol} moved {jump.change:+.0%} to {jump.day} {_UNRECORDED[jump.raw]}"
+        for jump in jumps[:_SHOWN_JUMPS]
     ]
     if contested:
         out.append(

@@ -9,6 +9,7 @@ import numpy as np
 
 from catalyst.data.calendar import day_to_date
 from catalyst.data.feed import Feed, SessionBars
+from catalyst.data.metrics import Jump
 from catalyst.strategy.clock import (
     DAY_NS,
     is_regular_bar,
@@ -44,7 +45,7 @@ class Counts:
     newsless_sessions
         Sessions in which no article about any symbol of the run became known.
     jumps
-        Symbol, date and return of unadjusted closes that moved like a split where there is none.
+        Closes that moved like a split where none is recorded.
     """
 
     bars: int = 0
@@ -53,7 +54,7 @@ class Counts:
     late_bars: int = 0
     old_share_bars: int = 0
     newsless_sessions: int = 0
-    jumps: list[tuple[str, str, float]] = field(default_factory=list)
+    jumps: list[Jump] = field(default_factory=list)
 
 
 class Market:
@@ -303,8 +304,11 @@ class Market:
             elif a.kind == "dividend" and self.adjusted[a.symbol] in (0, 1):
                 paid[a.symbol] += a.value
         self.returns = (close + paid) / before - 1.0
-        split_like = (self.adjusted == 0) & ((self.returns < _FELL) | (self.returns > _ROSE))
+        split_like = (self.returns < _FELL) | (self.returns > _ROSE)
         for i in np.flatnonzero(split_like).tolist():
             day = str(day_to_date(self.history.session.day))
-            self.counts.jumps.append((self.feed.names[i], day, float(self.returns[i])))
+            jump = Jump(
+                self.feed.names[i], day, float(self.returns[i]), bool(self.adjusted[i] == 0)
+            )
+            self.counts.jumps.append(jump)
         self.closes = np.where(some, close, before)
