@@ -28,6 +28,9 @@ COMMANDS = [
     ["data", "export"],
     ["data", "enrich"],
     ["data", "sample"],
+    ["news", "search"],
+    ["news", "trending"],
+    ["news", "narratives"],
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from catalyst.cli import backtest, data
+from catalyst.cli import backtest, data, news
 from catalyst.errors import CatalystError, InputError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("backtest", epilog=backtest.EPILOG)(backtest.command)
 app.add_typer(data.app, name="data")
+app.add_typer(news.app, name="news")
 
 
 def _print_version(asked: bool) -> None:
