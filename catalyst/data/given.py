@@ -40,6 +40,9 @@ class Given:
         What was guessed in reading the file.
     end_byte : int or None
         Bytes of the file that had been read with these rows, for progress; None: not told.
+    raw : Series of String or None
+        Each row as it stands in the file, as JSON: an object, or a text in quotes; None: the
+        columns are the row.
     """
 
     frame: pl.DataFrame
@@ -48,6 +51,7 @@ class Given:
     broken: list[tuple[int, str, str]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
     end_byte: int | None = None
+    raw: pl.Series | None = None
 
     def __len__(self) -> int:
         """Give the number of rows, broken ones included."""
@@ -58,11 +62,13 @@ class Given:
         return rows + 1 if self.line is None else self.line[rows]
 
     def texts(self, rows: NDArray[np.int64]) -> list[str]:
-        """Write the rows at these positions as JSON objects, every value as given.
+        """Write the rows at these positions as JSON, every value as given.
 
         Numbers stay numbers, text stays text; NaN and infinities, which JSON has not, become the
         texts ``NaN``, ``Infinity`` and ``-Infinity``; times are ISO 8601.
         """
+        if self.raw is not None:
+            return list(self.raw[rows])
         picked = self.frame[rows]
         return [_json(row) for row in picked.iter_rows(named=True)]
 
