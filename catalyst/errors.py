@@ -8,6 +8,7 @@
     │   ├── LakeError         a lake is missing, empty or unreadable
     │   ├── ImportFileError   a file can't be imported as it stands
     │   └── OutputError       an output folder can't be written
+    ├── VendorError           a data vendor did not give what was asked: exit status 1
     └── InvariantError        catalyst itself is wrong: never caught, always a bug
         └── ConservationError money or shares appeared or vanished
 
@@ -39,6 +40,10 @@ class ImportFileError(InputError):
 
 class OutputError(InputError):
     """Raise for an output folder that can't be written."""
+
+
+class VendorError(CatalystError):
+    """Raise for a data vendor that refuses, fails or stays silent after all tries."""
 
 
 class InvariantError(CatalystError):

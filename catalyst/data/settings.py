@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     alpaca_api_key: SecretStr | None = None
     alpaca_secret_key: SecretStr | None = None
     alpaca_base_url: str = "https://paper-api.alpaca.markets"
+    alpaca_data_url: str = "https://data.alpaca.markets"
+    yahoo_url: str | None = None
     catalyst_real_money: str | None = None
     catalyst_real_money_account: str | None = None
     finnhub_api_key: SecretStr | None = None
