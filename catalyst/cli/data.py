@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from catalyst.cli import pull
 from catalyst.cli.lake_tables import show_report, show_summary
 from catalyst.errors import ImportFileError, InputError
 
@@ -27,6 +28,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Fill a lake with bars and news, look into it, take data out of it.",
 )
+app.command("pull", epilog=pull.EPILOG)(pull.command)
 
 IMPORT_EPILOG = """
 **Examples**
