@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from catalyst.data.messages import listed, shown
 from catalyst.errors import ImportFileError
 
 # Names as `_plain` gives them. Order matters: the first alias present wins.
@@ -151,16 +152,16 @@ def resolve_columns(
     missing = [canonical for canonical in required if canonical not in names]
     if missing:
         raise ImportFileError(
-            f"{file} has no column for {', '.join(missing)}; its columns are "
-            f"{', '.join(given) or 'none'}; name it with --map {missing[0]}=COLUMN"
+            f"{shown(file)} has no column for {', '.join(missing)}; its columns are "
+            f"{listed(given) or 'none'}; name it with --map {missing[0]}=COLUMN"
         )
     used = {column for columns in names.values() for column in columns}
     ignored = [column for column in given if column not in used and column]
     notes = []
     if guesses:
-        notes.append(f"columns guessed by name: {', '.join(guesses)}")
+        notes.append(f"columns guessed by name: {listed(guesses)}")
     if ignored:
-        notes.append(f"columns not used: {', '.join(ignored)}")
+        notes.append(f"columns not used: {listed(ignored)}")
     return Columns(names, tuple(notes))
 
 
@@ -175,15 +176,15 @@ def _told(
     for canonical, told in mapping.items():
         if canonical not in aliases:
             raise ImportFileError(
-                f"--map names the column '{canonical}', which this table has not; expected one of "
-                f"{', '.join(aliases)}"
+                f"--map names the column '{shown(canonical)}', which this table has not; "
+                f"expected one of {', '.join(aliases)}"
             )
         columns = (told,) if told in given else tuple(part.strip() for part in told.split("+"))
         for column in columns:
             if column not in given:
                 raise ImportFileError(
-                    f"--map {canonical}={told} names a column that {file} has not; its columns are "
-                    f"{', '.join(given) or 'none'}"
+                    f"--map {canonical}={shown(told)} names a column that {shown(file)} has not; "
+                    f"its columns are {listed(given) or 'none'}"
                 )
         names[canonical] = columns
     return names

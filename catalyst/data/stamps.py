@@ -3,8 +3,9 @@
 Every stamp is a local time, a zone (its own, or the one the user named) and perhaps only a date.
 Text is read by the common vendor formats, mixed within a column if need be: ISO 8601,
 ``2/25/2014 9:30`` (month first, as in the United States), ``20140225``, ``20140225T093000``,
-``25-Feb-2014``, ``Feb 25, 2014``, ``Tue, 25 Feb 2014 14:30:00 GMT``, ``January 25, 2024 — 03:33 am
-EST``, and numbers as seconds, milliseconds, microseconds or nanoseconds since 1970 by their size.
+``25-Feb-2014``, ``Feb 25, 2014``, ``Tue, 25 Feb 2014 14:30:00 GMT``, ``Tue Feb 25 14:30:00 +0000
+2014`` (Twitter), ``January 25, 2024 — 03:33 am EST``, and numbers as seconds, milliseconds,
+microseconds or nanoseconds since 1970 by their size.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ _ZONE_SECONDS = {"Z": 0, "UTC": 0, "GMT": 0, "EST": -18000, "EDT": -14400}
 _WEEKDAY = r"^(?i)(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,?\s+"
 _ZONE = r"(?i)(?:(?:[0-9]|am|pm)\s*)(Z|UTC|GMT|EST|EDT|ET|[+-]\d{2}:?\d{2}|[+-]\d{2})$"
 _TIME = r"(?i)[T\s,—–-]+(\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)\s*([ap]\.?m\.?)?$"
+# The year after the time of day, as Twitter and asctime write it.
+_YEAR_LAST = r"^([A-Za-z]{3} +\d{1,2}) (\d{2}:\d{2}:\d{2})(?: ([+-]\d{4}|UTC|GMT))? (\d{4})$"
+_YEAR_FIRST = "${1} ${4} ${2} ${3}"
 _COMPACT = r"^(\d{8})[T ]?(\d{2})(\d{2})(\d{2})?(Z?)$"
 
 
@@ -226,7 +230,7 @@ def _text_fast(text: pl.Series) -> pl.DataFrame:
     # each text to pieces.
     first = text.drop_nulls().head(1)
     for form in _FAST_FORMATS:
-        for written, offset in ((form, None), (form + "Z", 0)):
+        for written, offset in ((form, None), (form + "Z", 0), (form + " UTC", 0)):
             if len(first) and not first.str.to_datetime(written, strict=False).has_nulls():
                 local = text.str.to_datetime(written, time_unit="ns", strict=False)
                 return pl.DataFrame({"local": local}).with_columns(
@@ -274,7 +278,10 @@ def _text_slowly(text: pl.Series) -> pl.DataFrame:
 
     whole = pl.col("text")
     frame = pl.DataFrame({"text": text}).with_columns(
-        rest=whole.str.replace(_WEEKDAY, ""), compact=whole.str.extract_groups(_COMPACT)
+        rest=whole.str.replace(_WEEKDAY, "")
+        .str.replace(_YEAR_LAST, _YEAR_FIRST)
+        .str.strip_chars_end(),
+        compact=whole.str.extract_groups(_COMPACT),
     )
     frame = frame.with_columns(zone=pl.col("rest").str.extract(_ZONE).str.to_uppercase())
     # A date's own last part (2014-06-09) looks like an offset; without a time of day there is none.

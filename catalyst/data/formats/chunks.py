@@ -124,8 +124,8 @@ def text_chunks(pieces: Iterable[Piece], *, delimiter: str | None) -> Iterator[C
     """Cut a text into chunks of whole records.
 
     A quote opens a value only where a value begins; inside it line ends are text. A quoted value
-    that never ends costs one line: reading goes on with the next one. A line that is no UTF-8 is
-    read as windows-1252.
+    that does not end within `RECORD_BYTES` costs one line: reading goes on with the next one. A
+    line that is no UTF-8 is read as windows-1252.
 
     Parameters
     ----------
@@ -275,6 +275,10 @@ def _last_end(data: bytes, delimiter: int | None, *, final: bool) -> tuple[int, 
     if delimiter is None or b'"' not in data:
         return (len(data) if final else data.rfind(b"\n") + 1), False
     marks = _quotes(data, delimiter)
+    lengths = marks[1::2] - marks[0::2][: len(marks) // 2]
+    if len(lengths) and lengths.max() > RECORD_BYTES:
+        # So long a value is a quote too many: as one that never ends.
+        marks = marks[: 2 * int(np.argmax(lengths > RECORD_BYTES)) + 1]
     if final and len(marks) % 2 == 0:
         return len(data), True
     place = data.rfind(b"\n")

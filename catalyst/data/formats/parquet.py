@@ -97,14 +97,19 @@ def _blocks(content: Content, file: str) -> Iterator[Given]:
 
 def _texts_stored_once(metadata: pq.FileMetaData) -> list[str]:
     """Name the columns of texts that the file stores once each: these may expand without bound."""
-    found = set()
+    found: dict[str, list[int]] = {}
     for group in range(metadata.num_row_groups):
         row_group = metadata.row_group(group)
         for place in range(row_group.num_columns):
             column = row_group.column(place)
             if column.physical_type == "BYTE_ARRAY" and column.has_dictionary_page:
-                found.add(column.path_in_schema)
-    return sorted(name for name in found if "." not in name)
+                found.setdefault(column.path_in_schema, []).append(column.total_uncompressed_size)
+    return sorted(
+        name
+        for name, sizes in found.items()
+        # A larger one holds texts of their own as well, and their dictionary would be as large.
+        if "." not in name and max(sizes) <= _BLOCK_BYTES
+    )
 
 
 def _batch_rows(row_group: pq.RowGroupMetaData) -> int:
