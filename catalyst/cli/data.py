@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalyst.cli import pull
+from catalyst.cli import check, pull
 from catalyst.cli.lake_tables import show_report, show_summary
 from catalyst.errors import ImportFileError, InputError
 
@@ -29,6 +29,7 @@ app = typer.Typer(
     help="Fill a lake with bars and news, look into it, take data out of it.",
 )
 app.command("pull", epilog=pull.EPILOG)(pull.command)
+app.command("check", epilog=check.EPILOG)(check.command)
 
 IMPORT_EPILOG = """
 **Examples**
