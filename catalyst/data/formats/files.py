@@ -8,7 +8,7 @@ from pathlib import Path
 from catalyst.data.formats import benzinga, fnspid, lean, parquet, twitter, yahoo
 from catalyst.data.formats.chunks import RECORD_BYTES
 from catalyst.data.formats.content import PIECE_BYTES, Content
-from catalyst.data.formats.guesses import BINARY, CSV, Seen, look_at
+from catalyst.data.formats.guesses import CSV, Seen, look_at
 from catalyst.data.formats.opened import Opened
 from catalyst.data.formats.tables import text_blocks
 from catalyst.data.given import Given
@@ -80,8 +80,8 @@ def open_file(path: Path, *, table: str, format_: str | None = None) -> Opened:
 def _guessed(seen: Seen, table: str) -> Opened:
     format_ = seen.format
     path = shown(seen.content.path)
-    if not format_ and seen.why == BINARY:
-        raise ImportFileError(f"{path} is binary; expected text, or Parquet")
+    if seen.error:
+        raise ImportFileError(seen.error)
     if not format_:
         raise ImportFileError(
             f"{path} is no Parquet file and its name does not say what it is; "

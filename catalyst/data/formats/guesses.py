@@ -13,7 +13,7 @@ from catalyst.data.formats.tables import Header, header_of
 from catalyst.errors import ImportFileError
 
 CSV = "csv"
-BINARY = "binary files"
+_BINARY = "binary files"
 _SEVERAL = "zips of several files"
 _TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 _HEAD_BYTES = 65_536
@@ -38,6 +38,8 @@ class Seen:
         Its columns, if it is text that has some.
     why : str
         What a file of no use is, for a note; empty else.
+    error : str
+        The sentence to say if such a file is to be read all the same.
     """
 
     content: Content
@@ -46,6 +48,7 @@ class Seen:
     lean: LeanFile | None = None
     header: Header | None = None
     why: str = ""
+    error: str = ""
 
 
 def look_at(path: Path) -> Seen:
@@ -64,8 +67,8 @@ def look_at(path: Path) -> Seen:
         return Seen(content, parquet.FORMAT, _EVERY)
     try:
         text = next((piece.data for piece in utf8_pieces(content, [], _HEAD_BYTES)), b"")
-    except ImportFileError:
-        return Seen(content, "", (), why=BINARY)
+    except ImportFileError as error:
+        return Seen(content, "", (), why=_BINARY, error=str(error))
     rows = text.lstrip(b"\r\n")
     first = decoded(rows.partition(b"\n")[0]).rstrip("\r")
     as_lean = lean_file(content, first)

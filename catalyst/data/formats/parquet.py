@@ -72,6 +72,7 @@ def _blocks(content: Content, file: str) -> Iterator[Given]:
         buffer_size=_BUFFER_BYTES,
         # Years beyond 2262 would wrap around in nanoseconds.
         coerce_int96_timestamp_unit="us",
+        page_checksum_verification=True,
     ) as source:
         schema = source.schema_arrow
         different = len(set(schema.names))
