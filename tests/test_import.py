@@ -17,8 +17,7 @@ from typer.testing import CliRunner
 
 from catalyst.cli.data import app
 from catalyst.data.calendar import day_to_date
-from catalyst.data.files import read_file
-from catalyst.data.given import Given
+from catalyst.data.formats import open_file
 from catalyst.data.lake import Lake
 from catalyst.data.reports import ImportReport
 from catalyst.data.stamps import parse_stamps, stamp_ns
@@ -40,11 +39,12 @@ def _written(tmp_path: Path, text: str | bytes, name: str = "bars.csv") -> Path:
     return path
 
 
-def _imported(lake: Lake, given: Given, **options: str) -> ImportReport:
+def _imported(lake: Lake, path: Path, **options: str) -> ImportReport:
     from catalyst.data.bar_intake import BarOptions
     from catalyst.data.imports import import_bars
 
-    return import_bars(lake.root, [given], BarOptions(**({"timeframe": "1m"} | options)))  # type: ignore[arg-type]
+    opened = open_file(path, table="bars")
+    return import_bars(lake.root, [opened], BarOptions(**({"timeframe": "1m"} | options)))  # type: ignore[arg-type]
 
 
 # One row for each rule, beside a sound one.
@@ -69,7 +69,7 @@ def test_a_row_that_breaks_a_rule_is_kept_whole_with_file_line_and_rule(
 ) -> None:
     path = _written(tmp_path, HEADER + GOOD + row + "\n")
 
-    report = _imported(lake, read_file(path))
+    report = _imported(lake, path)
     [kept] = lake.quarantine().to_dicts()
 
     assert (report.given, report.imported, report.by_rule) == (2, 1, {rule: 1})
@@ -133,8 +133,8 @@ def test_every_row_given_is_imported_a_duplicate_or_in_quarantine(
     path = _written(folder, HEADER + "".join(",".join(row) + "\n" for row in rows))
     lake = Lake(folder / "lake", create=True)
 
-    first = _imported(lake, read_file(path))
-    second = _imported(lake, read_file(path))
+    first = _imported(lake, path)
+    second = _imported(lake, path)
 
     assert first.given == len(rows)
     assert first.imported + first.duplicates + first.quarantined == len(rows)
@@ -248,7 +248,7 @@ def test_tickers_that_look_like_values_and_long_ids_survive_as_text(
     names = ["NAN", "INF", "TRUE", "NULL", "007"]
     text = "id," + HEADER + "".join(f"90071992547409931,{GOOD.replace('AAPL', n)}" for n in names)
 
-    report = _imported(lake, read_file(_written(tmp_path, text)))
+    report = _imported(lake, _written(tmp_path, text))
 
     assert report.imported == len(names)
     assert lake.symbols("1m") == sorted(names)
@@ -272,7 +272,7 @@ def test_tickers_that_look_like_values_and_long_ids_survive_as_text(
 def test_the_same_bar_is_read_from_many_dialects(
     lake: Lake, tmp_path: Path, content: bytes
 ) -> None:
-    report = _imported(lake, read_file(_written(tmp_path, content)))
+    report = _imported(lake, _written(tmp_path, content))
     [found] = lake.bars("1m").to_dicts()
 
     assert report.given == report.imported == 1
@@ -283,7 +283,7 @@ def test_the_same_bar_is_read_from_many_dialects(
 def test_lines_are_those_of_the_file_even_after_records_of_several_lines(tmp_path: Path) -> None:
     text = '\nhead,x\n"a\nb",1\n\nc,2\nd\ne,3\n"f\n\ng",4,5\nh,6\n'
 
-    given = read_file(_written(tmp_path, text))
+    [given] = open_file(_written(tmp_path, text), table="bars").blocks()
 
     assert given.line is not None
     assert dict(zip(given.frame["head"], given.line.tolist(), strict=True)) == {
@@ -310,7 +310,7 @@ def test_a_file_that_is_none_is_one_sentence(
     tmp_path: Path, content: bytes, name: str, message: str
 ) -> None:
     with pytest.raises(ImportFileError, match=message):
-        read_file(_written(tmp_path, content, name))
+        list(open_file(_written(tmp_path, content, name), table="bars").blocks())
 
 
 @pytest.mark.parametrize(
@@ -363,12 +363,22 @@ def test_a_date_without_a_time_is_known_in_the_evening_and_never_at_midnight(lak
     assert found["known_is_assumed"].all()
 
 
-def test_midnight_among_times_of_day_is_midnight(lake: Lake) -> None:
+@pytest.mark.parametrize(
+    ("midnight", "published"),
+    [
+        (None, ["2014-06-09T10:00", "2014-06-09T20:00"]),
+        ("time", ["2014-06-09", "2014-06-09T10:00"]),
+    ],
+)
+def test_midnight_is_a_date_unless_it_is_said_to_be_a_time(
+    lake: Lake, midnight: str | None, published: list[str]
+) -> None:
     times = ["2014-06-09 00:00:00", "2014-06-09 10:00:00"]
+    rows = pl.DataFrame({"title": ["Apple a", "Apple b"], "time": times})
 
-    lake.add_news(pl.DataFrame({"title": ["Apple a", "Apple b"], "time": times}), symbol="AAPL")
+    lake.add_news(rows, symbol="AAPL", midnight=midnight)
 
-    assert lake.news()["published_at"].to_list() == [at(text.replace(" ", "T")) for text in times]
+    assert lake.news()["published_at"].to_list() == [at(text) for text in published]
 
 
 @pytest.mark.parametrize(

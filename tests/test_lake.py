@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lake_rows import DAY, article, at, bar, bars, fingerprint, news
 
-from catalyst.data import bar_store
+from catalyst.data import bar_merge
 from catalyst.data.lake import Lake
 from catalyst.data.partition import only_writer
 from catalyst.data.ticks import from_ticks, to_ticks
@@ -315,7 +315,7 @@ def test_batches_of_sessions_do_not_show(tmp_path: Path, monkeypatch: pytest.Mon
     whole, small = Lake(tmp_path / "whole", create=True), Lake(tmp_path / "small", create=True)
     whole.add_bars(bars(*rows), timeframe="1m")
 
-    monkeypatch.setattr(bar_store, "_BATCH_ROWS", 3)
+    monkeypatch.setattr(bar_merge, "BATCH_ROWS", 3)
     report = small.add_bars(bars(*rows), timeframe="1m")
 
     assert report.imported == len(rows)

@@ -9,7 +9,7 @@ import pytest
 from lake_rows import at, fingerprint
 
 from catalyst.data.bar_intake import BarOptions
-from catalyst.data.files import read_file
+from catalyst.data.formats import open_file
 from catalyst.data.imports import import_bars
 from catalyst.data.lake import Lake
 from catalyst.data.reports import ImportReport
@@ -90,9 +90,9 @@ def test_files_of_other_vendors_are_read_through_their_column_names(
     timeframe, symbol, rows = told
     # The broker's file has UTC stamps and does not say so.
     tz = "UTC" if name.startswith("cfd") else "America/New_York"
-    given = read_file(shared_data / "raw_samples" / name)
+    opened = open_file(shared_data / "raw_samples" / name, table="bars")
 
-    report = import_bars(lake.root, [given], BarOptions(timeframe=timeframe, symbol=symbol, tz=tz))
+    report = import_bars(lake.root, [opened], BarOptions(timeframe=timeframe, symbol=symbol, tz=tz))
 
     assert (report.given, report.imported) == (rows, rows)
 
@@ -100,9 +100,9 @@ def test_files_of_other_vendors_are_read_through_their_column_names(
 def test_minute_bars_with_the_close_before_the_open_are_those_of_the_parquet_set(
     lake: Lake, shared_data: Path
 ) -> None:
-    given = read_file(shared_data / "raw_samples/us1m_2024/FICO_2024-01.csv")
+    opened = open_file(shared_data / "raw_samples/us1m_2024/FICO_2024-01.csv", table="bars")
 
-    import_bars(lake.root, [given], BarOptions(timeframe="1m", symbol="FICO"))
+    import_bars(lake.root, [opened], BarOptions(timeframe="1m", symbol="FICO"))
     first = lake.bars("1m").row(0, named=True)
 
     assert first["ts"] == at("2024-01-02T09:30")
@@ -116,9 +116,11 @@ def test_minute_bars_with_the_close_before_the_open_are_those_of_the_parquet_set
 
 
 def test_bitcoin_at_night_is_no_bar_of_this_exchange(lake: Lake, shared_data: Path) -> None:
-    given = read_file(shared_data / "raw_samples/mplfinance/stackoverflow.questions.60982755.csv")
+    opened = open_file(
+        shared_data / "raw_samples/mplfinance/stackoverflow.questions.60982755.csv", table="bars"
+    )
 
-    report = import_bars(lake.root, [given], BarOptions(timeframe="1m", symbol="BTC"))
+    report = import_bars(lake.root, [opened], BarOptions(timeframe="1m", symbol="BTC"))
 
     assert report.by_rule == {"session": report.given}
     assert report.given > 0

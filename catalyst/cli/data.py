@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalyst.cli import check, pull
-from catalyst.cli.lake_tables import show_report, show_summary
-from catalyst.errors import ImportFileError, InputError
+from catalyst.cli import imports, pull
+from catalyst.cli.imports import JsonOption, LakeOption, Table, say
+from catalyst.cli.lake_tables import show_summary
+from catalyst.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
     from rich.progress import Progress
-
-    from catalyst.data.given import Given
-    from catalyst.data.imports import OnRows
-    from catalyst.data.reports import ImportReport
 
 app = typer.Typer(
     name="data",
@@ -28,20 +24,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Fill a lake with bars and news, look into it, take data out of it.",
 )
+app.command("import", epilog=imports.EPILOG)(imports.command)
 app.command("pull", epilog=pull.EPILOG)(pull.command)
-app.command("check", epilog=check.EPILOG)(check.command)
 
-IMPORT_EPILOG = """
-**Examples**
-
-    catalyst data import bars AAPL.csv --symbol AAPL --timeframe 1d --lake my-lake
-    catalyst data import bars vendor/ --timeframe 5m --tz UTC --stamp end --source vendor
-    catalyst data import bars daily/ --symbol @name --timeframe 1d --adjustment split
-    catalyst data import bars x.txt --map ts=Date+Time,open=O,symbol=Ticker --timeframe 1m
-    catalyst data import news headlines.parquet --source Benzinga
-    catalyst data import actions splits.csv
-    catalyst data import universe members.csv --json
-"""
 SUMMARY_EPILOG = """
 **Examples**
 
@@ -66,115 +51,6 @@ SAMPLE_EPILOG = """
     catalyst data sample                         # the bundled sample, where backtest looks for it
     catalyst data sample --null --lake null      # the same market without an edge
 """
-
-# Files are put together up to this size, so that many small ones are merged in one go.
-_GROUP_BYTES = 64 * 2**20
-
-
-class Table(StrEnum):
-    """Name the tables that can be imported and exported."""
-
-    BARS = "bars"
-    NEWS = "news"
-    ACTIONS = "actions"
-    UNIVERSE = "universe"
-
-
-LakeOption = Annotated[
-    Path | None,
-    typer.Option("--lake", help="Lake folder; default $CATALYST_LAKE, else the bundled sample."),
-]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")
-]
-
-
-@app.command("import", epilog=IMPORT_EPILOG)
-def import_(
-    table: Annotated[Table, typer.Argument(help="What the files hold.", show_choices=True)],
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders of files.")],
-    *,
-    lake: LakeOption = None,
-    format_: Annotated[
-        str | None, typer.Option("--format", help="csv or parquet; guessed, and said, if left out.")
-    ] = None,
-    map_: Annotated[
-        str | None,
-        typer.Option("--map", help="Columns, as ts=datetime,open=o; two join as ts=Date+Time."),
-    ] = None,
-    symbol: Annotated[
-        str | None,
-        typer.Option(help="The ticker of all rows; @name takes each file's name (bars)."),
-    ] = None,
-    timeframe: Annotated[
-        str | None, typer.Option(help="1m, 5m, 15m, 1h or 1d, unless a column says (bars).")
-    ] = None,
-    tz: Annotated[str, typer.Option(help="Zone of times that name none.")] = "America/New_York",
-    stamp: Annotated[
-        str, typer.Option(help="What an intraday time names of its bar: start or end.")
-    ] = "start",
-    source: Annotated[str | None, typer.Option(help="Who says so, where no column does.")] = None,
-    adjustment: Annotated[
-        str, typer.Option(help="What prices are adjusted for: raw, split or all.")
-    ] = "raw",
-    date_format: Annotated[
-        str | None, typer.Option(help="strftime letters, for dates in a form not known here.")
-    ] = None,
-    latency: Annotated[
-        float, typer.Option(help="Seconds from publication to knowledge, where unknown (news).")
-    ] = 60.0,
-    as_json: JsonOption = False,
-) -> None:
-    """Import files into a lake: nothing is lost, nothing is stored twice.
-
-    Columns are found by name or with --map. A row that breaks a rule goes to the lake's quarantine,
-    whole, with file, line and rule. Importing again changes nothing.
-    """
-    from catalyst.data.files import files_in
-    from catalyst.data.reports import total
-    from catalyst.data.settings import resolve_lake
-
-    if format_ not in {None, "csv", "parquet"}:
-        raise InputError(f"--format {format_} is unknown; expected csv or parquet")
-    root = resolve_lake(lake)
-    mapping = _mapping(map_)
-    options = {
-        "mapping": mapping,
-        "symbol": symbol,
-        "timeframe": timeframe,
-        "tz": tz,
-        "stamp": stamp,
-        "source": source,
-        "adjustment": adjustment,
-        "date_format": date_format,
-        "latency_s": latency,
-    }
-    files = files_in(paths, format_=format_)
-    reports = []
-    with _progress() as progress:
-        task = progress.add_task(f"importing {table}", total=None)
-        for given in _grouped(files, format_, whole=table is Table.UNIVERSE):
-            rows = sum(len(one) for one in given)
-            progress.update(task, description=f"importing {given[-1].file}")
-            progress.update(task, total=(progress.tasks[0].total or 0) + rows)
-            report = _import(
-                table, root, given, options, on_rows=lambda n: progress.advance(task, n)
-            )
-            reports.append(report)
-    report = total(reports, table=table.value)
-    for note in report.notes:
-        _say(note)
-    if as_json:
-        typer.echo(json.dumps({"lake": str(root), "files": len(files), **report.as_dict()}))
-    else:
-        show_report(report, root, len(files))
-    if report.given and not report.imported and not report.duplicates:
-        rule = max(sorted(report.by_rule), key=lambda name: report.by_rule[name])
-        _say(
-            f"no row was imported, most of them for the rule '{rule}': look at the rows in "
-            f"{root / 'quarantine'}, and say what they are with --map, --tz or --date-format"
-        )
-        raise typer.Exit(1)
 
 
 @app.command("summary", epilog=SUMMARY_EPILOG)
@@ -224,7 +100,7 @@ def export(
     if as_json:
         typer.echo(json.dumps({"file": str(out), "rows": frame.height}))
     else:
-        _say(f"wrote {frame.height:,} rows to {out}")
+        say(f"wrote {frame.height:,} rows to {out}")
 
 
 @app.command("enrich", epilog=ENRICH_EPILOG)
@@ -243,7 +119,7 @@ def enrich(*, lake: LakeOption = None, as_json: JsonOption = False) -> None:
         found = {"lake": str(root), "rows": rows, "files_changed": files}
         typer.echo(json.dumps(found | {"enrichment_hash": enrichment, "data_digest": data}))
     else:
-        _say(f"{rows:,} rows of news enriched in {root}, {files:,} files changed")
+        say(f"{rows:,} rows of news enriched in {root}, {files:,} files changed")
 
 
 @app.command("sample", epilog=SAMPLE_EPILOG)
@@ -268,63 +144,7 @@ def sample(
     if as_json:
         typer.echo(json.dumps({"lake": str(root), "synthetic": True, "edge": not null}))
     else:
-        _say(f"wrote the synthetic sample {'without' if null else 'with'} an edge to {root}")
-
-
-def _mapping(text: str | None) -> dict[str, str] | None:
-    if text is None:
-        return None
-    found = {}
-    for part in text.split(","):
-        name, equals, column = part.partition("=")
-        if not equals or not name.strip() or not column.strip():
-            raise InputError(
-                f"--map has the part '{part}'; expected pairs such as ts=datetime,open=o"
-            )
-        found[name.strip()] = column.strip()
-    return found
-
-
-def _grouped(files: list[Path], format_: str | None, *, whole: bool) -> Any:  # noqa: ANN401
-    from catalyst.data.files import read_file
-
-    group: list[Given] = []
-    size = 0
-    for file in files:
-        if group and not whole and size + file.stat().st_size > _GROUP_BYTES:
-            yield group
-            group, size = [], 0
-        group.append(read_file(file, format_=format_))
-        size += file.stat().st_size
-    if group:
-        yield group
-
-
-def _import(
-    table: Table, root: Path, given: list[Given], options: dict[str, Any], *, on_rows: OnRows
-) -> ImportReport:
-    from catalyst.data.action_intake import ActionOptions
-    from catalyst.data.bar_intake import BarOptions
-    from catalyst.data.imports import import_actions, import_bars, import_news, import_universe
-    from catalyst.data.news_intake import NewsOptions
-    from catalyst.data.universe_intake import UniverseOptions
-
-    def picked(*names: str) -> dict[str, Any]:
-        return {name: options[name] for name in names}
-
-    source = {} if options["source"] is None else {"source": options["source"]}
-    shared = picked("mapping", "tz", "date_format")
-    if table is Table.BARS:
-        told = shared | source | picked("symbol", "timeframe", "stamp", "adjustment")
-        return import_bars(root, given, BarOptions(**told), on_rows=on_rows)
-    if options["timeframe"] is not None:
-        raise ImportFileError(f"--timeframe is for bars; {table} have none")
-    if table is Table.NEWS:
-        told = shared | source | picked("symbol", "latency_s")
-        return import_news(root, given, NewsOptions(**told), on_rows=on_rows)
-    if table is Table.ACTIONS:
-        return import_actions(root, given, ActionOptions(**shared, **source, **picked("symbol")))
-    return import_universe(root, given, UniverseOptions(**shared))
+        say(f"wrote the synthetic sample {'without' if null else 'with'} an edge to {root}")
 
 
 def _table(
@@ -381,7 +201,3 @@ def _progress() -> Progress:
     )
     console = Console(stderr=True)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 - the command line's voice

@@ -68,16 +68,23 @@ class ActionRule(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionOptions:
-    """Say how actions are to be read; see `Lake.add_actions` for each."""
+    """Say how actions are to be read; see `Lake.add_actions` for each. None: not said."""
 
     mapping: Mapping[str, str] | None = None
     symbol: str | None = None
-    tz: str = NEW_YORK_NAME
-    source: str = "user"
+    tz: str | None = None
+    source: str | None = None
     date_format: str | None = None
+    fetched_at_ns: int | None = None
+    covered_until_ns: int | None = None
 
     def __post_init__(self) -> None:
-        zone_checked(self.tz)
+        if self.tz is not None:
+            zone_checked(self.tz)
+
+
+#: What holds where neither the user nor the format says otherwise.
+ACTION_DEFAULTS = ActionOptions(tz=NEW_YORK_NAME, source="user")
 
 
 def empty_actions() -> pl.DataFrame:
@@ -125,7 +132,7 @@ def read_actions(given: Given, options: ActionOptions) -> Facts:
     symbol = _symbols(frame, columns.one("symbol"), options.symbol)
     _break(rule, symbol.is_null(), ActionRule.SYMBOL)
     stamps = parse_stamps(
-        frame[str(columns.one("ex_date"))], tz=options.tz, date_format=options.date_format
+        frame[str(columns.one("ex_date"))], tz=str(options.tz), date_format=options.date_format
     )
     _break(rule, stamps.day.is_null(), ActionRule.STAMP)
     every = calendar.sessions()
@@ -142,7 +149,7 @@ def read_actions(given: Given, options: ActionOptions) -> Facts:
         .otherwise((pl.lit(value) > 0) & pl.lit(value).is_finite())
     ).to_series()
     _break(rule, ~good.fill_null(value=False), ActionRule.VALUE)
-    known, assumed, unread = known_times(frame, columns, day, options.tz, options.date_format)
+    known, assumed, unread = known_times(frame, columns, day, str(options.tz), options.date_format)
     _break(rule, unread, ActionRule.STAMP)
     facts = pl.DataFrame(
         {
@@ -197,7 +204,7 @@ def _from_factors(given: Given, options: ActionOptions) -> Facts:
     import polars as pl
 
     frame = given.frame.select(_FACTOR_COLUMNS)
-    day = parse_stamps(frame["date"], tz=options.tz, date_format=options.date_format).day
+    day = parse_stamps(frame["date"], tz=str(options.tz), date_format=options.date_format).day
     symbol = _symbols(frame, "symbol", None)
     rule = np.zeros(frame.height, np.int8)
     _break(rule, symbol.is_null(), ActionRule.SYMBOL)
@@ -235,7 +242,7 @@ def _from_factors(given: Given, options: ActionOptions) -> Facts:
         orient="row",
     )
     columns = Columns({}, ("cumulative factors taken apart into splits and dividends",))
-    known, assumed, _ = known_times(facts, columns, facts["day"], options.tz, None)
+    known, assumed, _ = known_times(facts, columns, facts["day"], str(options.tz), None)
     facts = facts.with_columns(
         ex_date=pl.col("day").cast(pl.Date),
         new_symbol=pl.lit(None, pl.String),
@@ -281,8 +288,8 @@ def _sources(frame: pl.DataFrame, name: str | None, options: ActionOptions) -> p
     import polars as pl
 
     if name is None:
-        return pl.repeat(options.source, frame.height, dtype=pl.String, eager=True)
-    return frame[name].cast(pl.String).fill_null(options.source)
+        return pl.repeat(str(options.source), frame.height, dtype=pl.String, eager=True)
+    return frame[name].cast(pl.String).fill_null(str(options.source))
 
 
 def _constant(n: int, *, value: bool) -> pl.Series:

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from catalyst.data.columns import Columns
 from catalyst.data.given import Given
-from catalyst.data.partition import PART, parts, read_parts, write_table
-from catalyst.data.quarantine import Rejected
+from catalyst.data.partition import PART, Transaction, parts, read_parts
 
 if TYPE_CHECKING:
     import polars as pl
@@ -69,32 +68,50 @@ def facts_of_rows(
 
 
 def store_facts(
-    root: Path,
+    change: Transaction,
     table: str,
     read: Sequence[Facts],
     *,
     key: Sequence[str],
     rules: type[IntEnum],
-    rejected: Rejected,
-) -> FactCounts:
+    fetched_at_ns: int | None = None,
+    covered_until_ns: int | None = None,
+) -> tuple[FactCounts, list[NDArray[np.int8]]]:
     """Merge facts into a table of the lake; of two with one key and other values the first stays.
 
     Parameters
     ----------
-    root, table
-        The lake's folder, whose lock the caller holds, and the table's name.
+    change
+        Receives the table.
+    table
+        Its name.
     read
         Given rows of one or more files.
     key
         Columns that name a fact.
     rules
         The rules of `Facts.rule`, with a member ``CONFLICT``.
-    rejected
-        Receives the rows that break a rule.
+    fetched_at_ns, covered_until_ns
+        As in `catalyst.data.bar_merge.merge_bars`.
+
+    Returns
+    -------
+    (FactCounts, list of int8[n])
+        What became of the rows, and the rule that each row of each file breaks.
     """
     counts = FactCounts()
+    broken = []
+    stored: pl.DataFrame | None = None
+    height = 0
     for one in read:
-        fates = _merge(root, table, one.facts, key=key)
+        if stored is None:
+            stored = read_facts(change.root, table, one.facts.drop("fact").clear())
+            height = stored.height
+        facts = one.facts
+        if fetched_at_ns is not None:
+            stored, fates = _revised(stored, facts, key, fetched_at_ns, covered_until_ns or 0)
+        else:
+            stored, fates = _merged(stored, facts, key)
         found = one.origin.join(fates, on="fact", how="left")
         by_row: dict[int, set[str]] = {}
         for row, fate in found.select("row", "fate").iter_rows():
@@ -107,19 +124,19 @@ def store_facts(
                 counts.imported += 1
             else:
                 rule[row] = rules["CONFLICT"]
-        broken = np.flatnonzero(rule)
-        labels = [rules(code).name.lower() for code in rule[broken].tolist()]
-        lines = one.given.lines(broken).tolist()
-        rejected.add(one.given.file, one.given.broken)
-        rejected.add(one.given.file, zip(lines, labels, one.given.texts(broken), strict=True))
-    return counts
+        broken.append(rule)
+    if stored is not None and stored.height > height:
+        ordered = stored.sort(_order(stored.columns), nulls_last=True)
+        change.write_table(f"{table}/{PART}", table=ordered.to_arrow())
+    return counts, broken
 
 
-def _merge(root: Path, table: str, facts: pl.DataFrame, *, key: Sequence[str]) -> pl.DataFrame:
+def _merged(
+    stored: pl.DataFrame, facts: pl.DataFrame, key: Sequence[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     import polars as pl
 
-    columns = [name for name in facts.columns if name != "fact"]
-    stored = read_facts(root, table, facts.select(columns).clear())
+    columns = stored.columns
     before = stored.with_columns(pl.lit(-1, pl.Int64).alias("fact"))
     whole = pl.concat([before, facts.select(before.columns)]).with_row_index("order")
     values = [name for name in columns if name not in key]
@@ -134,14 +151,68 @@ def _merge(root: Path, table: str, facts: pl.DataFrame, *, key: Sequence[str]) -
         .then(pl.lit("known"))
         .otherwise(pl.lit("conflict"))
     )
-    kept = (
-        judged.filter(pl.col("fate") == "new")
-        .select(columns)
-        .sort(_order(columns), nulls_last=True)
+    kept = judged.filter(pl.col("fate") == "new").select(columns)
+    return kept, judged.filter(pl.col("fact") >= 0).select("fact", "fate")
+
+
+def _revised(
+    stored: pl.DataFrame,
+    facts: pl.DataFrame,
+    key: Sequence[str],
+    fetched_at_ns: int,
+    covered_until_ns: int,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    import polars as pl
+
+    instant = pl.Datetime("ns", "UTC")
+    subject = [name for name in key if name != "known_at"]
+    told = ("known_at", "known_is_assumed")
+    values = [name for name in stored.columns if name not in {*subject, *told}]
+    latest = (
+        stored.sort("known_at").unique(subject, keep="last").select(*subject, "known_at", *values)
     )
-    if kept.height > stored.height:
-        write_table(root, f"{table}/{PART}", table=kept.to_arrow())
-    return judged.filter(pl.col("fact") >= 0).select("fact", "fate")
+    firsts = facts.unique(subject, keep="first", maintain_order=True)
+    judged = facts.join(
+        firsts.select(*subject, "fact", *values),
+        on=subject,
+        how="left",
+        nulls_equal=True,
+        suffix="_first",
+        maintain_order="left",
+    ).join(
+        latest,
+        on=subject,
+        how="left",
+        nulls_equal=True,
+        suffix="_latest",
+        maintain_order="left",
+    )
+
+    def same(suffix: str) -> pl.Expr:
+        return pl.all_horizontal(pl.col(name).eq_missing(pl.col(name + suffix)) for name in values)
+
+    is_first = pl.col("fact") == pl.col("fact_first")
+    is_version = pl.col("known_at_latest").is_not_null()
+    judged = judged.with_columns(
+        fate=pl.when(is_first & (~is_version | ~same("_latest")))
+        .then(pl.lit("new"))
+        .when(is_first | same("_first"))
+        .then(pl.lit("known"))
+        .otherwise(pl.lit("conflict"))
+    )
+    fetched = pl.lit(fetched_at_ns).cast(instant)
+    late = ~is_version & (pl.col("known_at").dt.timestamp("ns") <= covered_until_ns)
+    after = pl.max_horizontal(fetched, pl.col("known_at_latest") + pl.duration(nanoseconds=1))
+    new = judged.filter(pl.col("fate") == "new").with_columns(
+        known_at=pl.when(is_version)
+        .then(after)
+        .when(late)
+        .then(pl.max_horizontal(fetched, "known_at"))
+        .otherwise("known_at"),
+        known_is_assumed=pl.col("known_is_assumed") & ~is_version & ~late,
+    )
+    kept = pl.concat([stored, new.select(stored.columns)])
+    return kept, judged.select("fact", "fate")
 
 
 def read_facts(root: Path, table: str, empty: pl.DataFrame) -> pl.DataFrame:

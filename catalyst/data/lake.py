@@ -12,7 +12,8 @@ from catalyst.data.action_intake import ActionOptions
 from catalyst.data.bar_intake import BarOptions
 from catalyst.data.bar_rows import BarRows, read_bar_rows
 from catalyst.data.fact_store import read_facts
-from catalyst.data.given import FRAME, Given, frame_given
+from catalyst.data.formats.opened import opened_frame
+from catalyst.data.given import FRAME
 from catalyst.data.imports import (
     OnRows,
     import_actions,
@@ -21,11 +22,12 @@ from catalyst.data.imports import (
     import_universe,
 )
 from catalyst.data.news_intake import NewsOptions
-from catalyst.data.partition import digest_of, only_writer, parts
+from catalyst.data.news_merge import enrich_again
+from catalyst.data.partition import digest_of, finish_interrupted, only_writer, parts
 from catalyst.data.quarantine import Rejected, read_quarantine, store_rejected
 from catalyst.data.reports import ImportReport
 from catalyst.data.spans import bounded, within
-from catalyst.data.stamps import NEW_YORK_NAME, Moment
+from catalyst.data.stamps import Moment
 from catalyst.data.universe_intake import UniverseOptions
 from catalyst.errors import LakeError
 
@@ -48,11 +50,13 @@ class Lake:
     Raises
     ------
     LakeError
-        If there is no lake at `root`, or nothing in it.
+        If there is no lake at `root`, or nothing in it, or an import that was interrupted while it
+        was put in place can't be finished.
     """
 
     def __init__(self, root: str | Path, *, create: bool = False) -> None:
         self.root = Path(root)
+        finish_interrupted(self.root)
         if create:
             if self.root.exists() and not self.root.is_dir():
                 raise LakeError(f"{self.root} is a file; expected a folder for the lake")
@@ -78,11 +82,13 @@ class Lake:
         timeframe: str | None = None,
         symbol: str | None = None,
         mapping: Mapping[str, str] | None = None,
-        tz: str = NEW_YORK_NAME,
-        stamp: str = "start",
-        source: str = "user",
-        adjustment: str = "raw",
+        tz: str | None = None,
+        stamp: str | None = None,
+        source: str | None = None,
+        adjustment: str | None = None,
         date_format: str | None = None,
+        fetched_at_ns: int | None = None,
+        covered_until_ns: int | None = None,
         file: str = FRAME,
     ) -> ImportReport:
         """Add bars; what is stored already is not stored again.
@@ -106,16 +112,23 @@ class Lake:
             The ticker of all rows; likewise. ``@name``: the name of `file` up to its first dot.
         mapping : mapping, optional
             Names of the columns, ``{"ts": "datetime"}``; what it leaves out is guessed by name.
-        tz : str
-            Zone of times that name none.
-        stamp : {"start", "end"}
-            What an intraday time names of its bar; daily stamps name their session either way.
-        source : str
-            Who says so, where no column does.
-        adjustment : {"raw", "split", "all"}
-            What prices are adjusted for, where no column says.
+        tz : str, optional
+            Zone of times that name none; New York, if left out.
+        stamp : {"start", "end"}, optional
+            What an intraday time names of its bar; daily stamps name their session either way. The
+            start, if left out.
+        source : str, optional
+            Who says so, where no column does; ``user``, if left out.
+        adjustment : {"raw", "split", "all"}, optional
+            What prices are adjusted for, where no column says; raw, if left out.
         date_format : str, optional
             strftime letters, for times in a form that is not known here.
+        fetched_at_ns : int, optional
+            When a vendor gave these rows, ns UTC. A bar that differs from the latest stored version
+            is then a revision: a row of its own, known from that instant.
+        covered_until_ns : int, optional
+            With `fetched_at_ns`: bars that ended by then had been asked for before. One that is new
+            was not there, and is known from `fetched_at_ns` too.
         file : str
             Name under which rejected rows are kept.
 
@@ -139,8 +152,10 @@ class Lake:
             source=source,
             adjustment=adjustment,
             date_format=date_format,
+            fetched_at_ns=fetched_at_ns,
+            covered_until_ns=covered_until_ns,
         )
-        return import_bars(self.root, [Given(frame_given(data), file)], options)
+        return import_bars(self.root, [opened_frame(data, file)], options)
 
     def add_news(
         self,
@@ -148,18 +163,21 @@ class Lake:
         *,
         mapping: Mapping[str, str] | None = None,
         symbol: str | None = None,
-        tz: str = NEW_YORK_NAME,
+        tz: str | None = None,
         source: str | None = None,
         provider: str | None = None,
-        latency_s: float = 60.0,
+        latency_s: float | None = None,
         date_format: str | None = None,
+        midnight: str | None = None,
+        fetched_at_ns: int | None = None,
+        covered_until_ns: int | None = None,
         file: str = FRAME,
     ) -> ImportReport:
         """Add news, enrich it, and enrich again what it changes; known articles are not repeated.
 
         An article is known at the later of publication and collection; without a time of
         collection, `latency_s` after publication, which is marked as assumed. A date without a time
-        of day counts as 20:00 New York time, never as midnight. An article has one row per symbol:
+        of day, or with midnight, counts as 20:00 New York time. An article has one row per symbol:
         the provider's links, unless the text shows them wrong, and those that the text makes.
 
         Parameters
@@ -176,8 +194,14 @@ class Lake:
             The outlet, where no column says.
         provider : str, optional
             Who delivered it, where no column says; by default `source`, else ``user``.
-        latency_s : float
-            Seconds from publication to knowledge, where no time of collection is given.
+        latency_s : float, optional
+            Seconds from publication to knowledge, where no time of collection is given; 60, if left
+            out.
+        midnight : {"date", "time"}, optional
+            Whether a time of exactly midnight in its own zone is a date (if left out) or a time.
+        fetched_at_ns, covered_until_ns : int, optional
+            As in `add_bars`: news known by `covered_until_ns` that is new to the lake is known from
+            `fetched_at_ns`.
 
         Returns and raises what `add_bars` does.
         """
@@ -189,8 +213,11 @@ class Lake:
             provider=provider,
             latency_s=latency_s,
             date_format=date_format,
+            midnight=midnight,
+            fetched_at_ns=fetched_at_ns,
+            covered_until_ns=covered_until_ns,
         )
-        return import_news(self.root, [Given(frame_given(data), file)], options)
+        return import_news(self.root, [opened_frame(data, file)], options)
 
     def news(
         self,
@@ -234,9 +261,11 @@ class Lake:
         *,
         mapping: Mapping[str, str] | None = None,
         symbol: str | None = None,
-        tz: str = NEW_YORK_NAME,
-        source: str = "user",
+        tz: str | None = None,
+        source: str | None = None,
         date_format: str | None = None,
+        fetched_at_ns: int | None = None,
+        covered_until_ns: int | None = None,
         file: str = FRAME,
     ) -> ImportReport:
         """Add splits, dividends and renames, or rows of cumulative factors that hold them.
@@ -248,22 +277,28 @@ class Lake:
             per old, also written ``7:1``; US dollars a share), new_symbol, and perhaps known_at,
             else 04:00 New York time of the ex-date, marked as assumed. Or LEAN's factors: symbol,
             date, price_factor, split_factor, reference_price.
-        mapping, symbol, tz, source, date_format, file
+        mapping, symbol, tz, source, date_format, fetched_at_ns, covered_until_ns, file
             As in `add_bars`.
 
         Returns and raises what `add_bars` does.
         """
         options = ActionOptions(
-            mapping=mapping, symbol=symbol, tz=tz, source=source, date_format=date_format
+            mapping=mapping,
+            symbol=symbol,
+            tz=tz,
+            source=source,
+            date_format=date_format,
+            fetched_at_ns=fetched_at_ns,
+            covered_until_ns=covered_until_ns,
         )
-        return import_actions(self.root, [Given(frame_given(data), file)], options)
+        return import_actions(self.root, [opened_frame(data, file)], options)
 
     def add_universe(
         self,
         data: object,
         *,
         mapping: Mapping[str, str] | None = None,
-        tz: str = NEW_YORK_NAME,
+        tz: str | None = None,
         date_format: str | None = None,
         file: str = FRAME,
     ) -> ImportReport:
@@ -282,7 +317,7 @@ class Lake:
         Returns and raises what `add_bars` does.
         """
         options = UniverseOptions(mapping=mapping, tz=tz, date_format=date_format)
-        return import_universe(self.root, [Given(frame_given(data), file)], options)
+        return import_universe(self.root, [opened_frame(data, file)], options)
 
     def actions(self) -> pl.DataFrame:
         """Read the corporate actions.
@@ -308,7 +343,7 @@ class Lake:
         """
         return read_facts(self.root, universe_intake.TABLE, universe_intake.empty_universe())
 
-    def enrich(self, *, on_rows: OnRows | None = None) -> tuple[int, int]:
+    def enrich(self, *, on_rows: OnRows = lambda _: None) -> tuple[int, int]:
         """Enrich all stored news again, as after a change of the enrichment tables.
 
         Returns
@@ -316,10 +351,10 @@ class Lake:
         (int, int)
             Rows of news, and files that changed.
         """
-        rejected = Rejected("news")
-        with only_writer(self.root):
-            found = news_store.enrich_again(self.root, rejected=rejected, on_rows=on_rows)
-            store_rejected(self.root, rejected)
+        with only_writer(self.root) as change:
+            rejected = Rejected("news", change.scratch)
+            found = enrich_again(change, rejected=rejected, on_rows=on_rows)
+            store_rejected(change, rejected)
         return found
 
     def timeframes(self) -> list[str]:
@@ -376,7 +411,7 @@ class Lake:
         return within(found, "ts", symbols, from_ns, to_ns)
 
     def quarantine(self) -> pl.DataFrame:
-        """Read the rejected rows: table, file, line, rule, row (JSON text)."""
+        """Read the rejected rows; see `catalyst.data.quarantine.read_quarantine`."""
         return read_quarantine(self.root)
 
     def digests(self) -> tuple[str, str]:

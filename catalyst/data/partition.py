@@ -1,8 +1,10 @@
-"""Files of the lake on disk: written whole or not at all, by one writer at a time.
+"""Files of the lake on disk: changed by one writer at a time, wholly or not at all.
 
-A file is written to the lake's ``.tmp`` folder, synchronised, renamed into place, and its folder
-synchronised. Whatever interrupts a writer, readers see the old file or the new one; what is left in
-``.tmp`` is removed by the next writer.
+A `Transaction` writes new files to the lake's ``.tmp`` folder. To commit, it writes a manifest
+there that says where each belongs, renames them into their places and removes the manifest. Whoever
+opens a lake that has a manifest finishes what it says; without one, what lies in ``.tmp`` is
+nothing, and the next writer removes it. So a writer that is killed leaves the lake as it was, or as
+it was to be.
 """
 
 from __future__ import annotations
@@ -10,13 +12,15 @@ from __future__ import annotations
 import datetime as dt
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from catalyst.errors import LakeError
 
@@ -27,123 +31,215 @@ PART = "part.parquet"
 
 _LOCK = ".lock"
 _TEMPORARY = ".tmp"
+_MANIFEST = f"{_TEMPORARY}/manifest.json"
+_SCRATCH = f"{_TEMPORARY}/scratch"
 _DATE = re.compile(r"date=(\d{4}-\d{2}-\d{2})")
 _COMPRESSION_LEVEL = 3
 _FEW = 16
+# A commit renames files, some thousand a second; ten seconds are long for one.
+_WAITS, _WAIT_S = 200, 0.05
+
+
+class Transaction:
+    """Collect changes to the files of a lake; nothing of them shows before `commit`.
+
+    Parameters
+    ----------
+    root
+        The lake's folder; the caller holds its lock, as `only_writer` does.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._prepared: dict[str, dict[str, Path]] = {}
+        self._removed: set[str] = set()
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for files that are of use only until the commit."""
+        folder = self.root / _SCRATCH
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def new_file(self, relative: str) -> Path:
+        """Say where to write the file that `relative`, a path in the lake with ``/``, shall be."""
+        path = self.root / _TEMPORARY / relative.replace("/", "+")
+        self._removed.discard(relative)
+        folder, _, name = relative.rpartition("/")
+        self._prepared.setdefault(folder, {})[name] = path
+        return path
+
+    def write_table(
+        self, relative: str, *, table: pa.Table, metadata: Mapping[str, str] | None = None
+    ) -> None:
+        """Write one Parquet file anew; equal tables give equal bytes.
+
+        Parameters
+        ----------
+        relative
+            The path in the lake, with ``/``, that the file shall have.
+        table
+            Its rows, in the order to be stored; one row group.
+        metadata
+            Key-value metadata of the file.
+        """
+        import pyarrow.parquet as pq
+
+        stored = table.replace_schema_metadata(dict(metadata) if metadata else None)
+        pq.write_table(
+            stored,
+            self.new_file(relative),
+            compression="zstd",
+            compression_level=_COMPRESSION_LEVEL,
+            # One row group, so that a dictionary column comes back as one chunk with one
+            # dictionary.
+            row_group_size=max(1, stored.num_rows),
+        )
+
+    def remove(self, relative: str) -> None:
+        """Remove one file of the lake if it is there, and its folder once that is empty."""
+        self.forget(relative)
+        if (self.root / relative).exists():
+            self._removed.add(relative)
+
+    def forget(self, relative: str) -> None:
+        """Leave one file of the lake as it is, whatever was to become of it."""
+        self._removed.discard(relative)
+        folder, _, name = relative.rpartition("/")
+        prepared = self._prepared.get(folder, {}).pop(name, None)
+        if prepared is not None:
+            prepared.unlink(missing_ok=True)
+
+    def path(self, relative: str) -> Path | None:
+        """Say where to read a file of the lake as it will be; None: it is not or no longer."""
+        folder, _, name = relative.rpartition("/")
+        prepared = self._prepared.get(folder, {}).get(name)
+        if prepared is not None:
+            return prepared
+        path = self.root / relative
+        return path if relative not in self._removed and path.exists() else None
+
+    def parts(self, folder: str) -> dict[str, Path]:
+        """List the Parquet files of a folder as it will be: their names, and where to read them."""
+        names = {Path(path).name for path in parts(self.root / folder)}
+        names |= set(self._prepared.get(folder, ()))
+        found = {name: self.path(f"{folder}/{name}") for name in sorted(names)}
+        return {name: path for name, path in found.items() if path is not None}
+
+    def dates(self, folder: str) -> list[dt.date]:
+        """List the dates of which a folder will have ``date=YYYY-MM-DD`` partitions, ascending."""
+        stored = {date for date, _ in dated_folders(self.root / folder)}
+        for inside in self._prepared:
+            parent, _, name = inside.rpartition("/")
+            dated = _DATE.fullmatch(name)
+            if dated and parent == folder:
+                stored.add(dt.date.fromisoformat(dated.group(1)))
+        return sorted(date for date in stored if self.parts(f"{folder}/date={date}"))
+
+    def commit(self) -> None:
+        """Put all files in their places; from the manifest on, whoever comes next would finish."""
+        shutil.rmtree(self.root / _SCRATCH, ignore_errors=True)
+        files = {
+            path.name: f"{folder}/{name}"
+            for folder, prepared in sorted(self._prepared.items())
+            for name, path in sorted(prepared.items())
+        }
+        if not files and not self._removed:
+            return
+        _synchronise_all([self.root / _TEMPORARY / name for name in files])
+        manifest = {"files": files, "removed": sorted(self._removed)}
+        path = self.root / _MANIFEST
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        _synchronise(draft)
+        os.replace(draft, path)  # noqa: PTH105 - one name for every rename, which a test counts
+        _synchronise(path.parent)
+        _synchronise(self.root)
+        self._prepared.clear()
+        self._removed.clear()
+        _finish(self.root)
 
 
 @contextmanager
-def only_writer(root: Path) -> Iterator[None]:
-    """Hold the lake's write lock, and clear what an interrupted writer left.
+def only_writer(root: Path, *, wait_s: float = 0.0) -> Iterator[Transaction]:
+    """Hold the lake's write lock, and commit when the block ends without an error.
+
+    What an interrupted writer left is finished, then cleared, first.
+
+    Parameters
+    ----------
+    root
+        The lake's folder; made if it is missing.
+    wait_s
+        How many seconds to wait for another writer to end.
 
     Raises
     ------
     LakeError
-        If another process is writing to this lake.
+        If another process is writing to this lake, or it can't be written.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / _LOCK).open("a+", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise LakeError(
-                f"the lake {root} is being written by process {lock.read().strip() or 'unknown'}; "
-                "one writer at a time: wait until it has finished, then repeat the command"
-            ) from None
+    new = not root.exists()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = (root / _LOCK).open("a+", encoding="ascii")
+    except OSError as error:
+        raise LakeError(f"the lake {root} can't be written: {error.strerror}") from None
+    with lock:
+        for left in range(round(wait_s / _WAIT_S), -1, -1):
+            if _locked(lock):
+                break
+            if not left:
+                raise LakeError(
+                    f"the lake {root} is being written by process {_writer(lock)}; "
+                    "one writer at a time: wait until it has finished, then repeat the command"
+                )
+            time.sleep(_WAIT_S)
         lock.seek(0)
         lock.truncate()
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        shutil.rmtree(root / _TEMPORARY, ignore_errors=True)
+        _finish(root)
         (root / _TEMPORARY).mkdir()
         try:
-            yield
+            transaction = Transaction(root)
+            yield transaction
+            _committed(transaction)
         finally:
-            shutil.rmtree(root / _TEMPORARY, ignore_errors=True)
+            _finish(root)
+            lock.truncate(0)
+            if new and len(list(root.iterdir())) == 1:
+                # What failed leaves no lake where there was none.
+                shutil.rmtree(root)
 
 
-def write_table(
-    root: Path,
-    relative: str,
-    *,
-    table: pa.Table,
-    metadata: Mapping[str, str] | None = None,
-) -> None:
-    """Replace one Parquet file of the lake atomically; see `prepare_table` and `install`."""
-    prepare_table(root, relative, table=table, metadata=metadata)
-    install(root, [relative])
+def finish_interrupted(root: Path) -> None:
+    """Finish the commit of a writer that was interrupted, if there is one; else write nothing.
 
-
-def prepare_table(
-    root: Path,
-    relative: str,
-    *,
-    table: pa.Table,
-    metadata: Mapping[str, str] | None = None,
-) -> None:
-    """Write one Parquet file beside the lake's tables; equal tables give equal bytes.
-
-    Parameters
-    ----------
-    root, relative
-        The lake's folder and the path in it, with ``/``, that the file shall have.
-    table
-        Its rows, in the order to be stored; one row group.
-    metadata
-        Key-value metadata of the file.
+    Raises
+    ------
+    LakeError
+        If a writer is still at it after some seconds, or the folder can't be written.
     """
-    import pyarrow.parquet as pq
-
-    stored = table.replace_schema_metadata(dict(metadata) if metadata else None)
-    pq.write_table(
-        stored,
-        _temporary(root, relative),
-        compression="zstd",
-        compression_level=_COMPRESSION_LEVEL,
-        # One row group, so that a dictionary column comes back as one chunk with one dictionary.
-        row_group_size=max(1, stored.num_rows),
+    for _ in range(_WAITS):
+        if not (root / _MANIFEST).exists():
+            return
+        try:
+            with (root / _LOCK).open("a+", encoding="ascii") as lock:
+                if _locked(lock):
+                    _finish(root)
+                    lock.truncate(0)
+                    return
+                writer = _writer(lock)
+        except OSError as error:
+            raise LakeError(
+                f"an import into the lake {root} was interrupted while it was put in place, and it "
+                f"can't be finished: {error.strerror}; make the folder writable and repeat"
+            ) from None
+        time.sleep(_WAIT_S)
+    raise LakeError(
+        f"process {writer} is putting an import into the lake {root}; repeat the command when it "
+        "has finished"
     )
-
-
-def install(root: Path, relatives: Sequence[str]) -> None:
-    """Put prepared files in their places, each atomically and in the order given.
-
-    A file's content is on the disk before its name is, and all names are when this returns.
-    """
-    many = len(relatives) > _FEW
-    if many:
-        # Two flushes of everything cost less than three of each file: 1 s instead of 50 s for
-        # 4,465 daily files on a busy disk.
-        os.sync()
-    folders: dict[Path, None] = {}
-    for relative in relatives:
-        temporary, target = _temporary(root, relative), root / relative
-        if not many:
-            _synchronise(temporary)
-        if not target.parent.exists():
-            # A new folder is an entry of its parent, and must survive a power cut as the file does.
-            new = [folder for folder in target.parents if not folder.exists()]
-            target.parent.mkdir(parents=True)
-            folders.update(dict.fromkeys(folder.parent for folder in new))
-        temporary.replace(target)
-        folders[target.parent] = None
-    if many:
-        os.sync()
-    else:
-        for folder in folders:
-            _synchronise(folder)
-
-
-def remove(root: Path, relative: str) -> None:
-    """Remove one file of the lake if it is there, and its folder once that is empty."""
-    path = root / relative
-    path.unlink(missing_ok=True)
-    if path.parent.is_dir():
-        _synchronise(path.parent)
-        if path.parent != root and not any(path.parent.iterdir()):
-            path.parent.rmdir()
-            _synchronise(path.parent.parent)
 
 
 def parts(folder: Path) -> list[str]:
@@ -169,7 +265,7 @@ def dated_folders(folder: Path) -> list[tuple[dt.date, Path]]:
     return [(dt.date.fromisoformat(m.group(1)), folder / name) for name, m in matches if m]
 
 
-def read_parts(paths: Sequence[str], *, columns: Sequence[str] | None = None) -> list[Any]:
+def read_parts(paths: Sequence[str | Path], *, columns: Sequence[str] | None = None) -> list[Any]:
     """Read Parquet files as Arrow tables, in the order of `paths`."""
     import pyarrow.parquet as pq
 
@@ -192,8 +288,67 @@ def digest_of(root: Path, folders: Sequence[str], salt: str) -> str:
     return whole.hexdigest()
 
 
-def _temporary(root: Path, relative: str) -> Path:
-    return root / _TEMPORARY / relative.replace("/", "+")
+def _committed(transaction: Transaction) -> None:
+    try:
+        transaction.commit()
+    except KeyboardInterrupt:
+        # Half a commit is none: once the manifest stands, the import is done, and says so.
+        if not (transaction.root / _MANIFEST).exists():
+            raise
+        _finish(transaction.root)
+
+
+def _finish(root: Path) -> None:
+    """Do what a manifest says, as often as it takes, and clear the temporary folder."""
+    manifest = root / _MANIFEST
+    if manifest.exists():
+        told = json.loads(manifest.read_text(encoding="utf-8"))
+        folders: dict[Path, None] = {}
+        for name, relative in told["files"].items():
+            temporary, target = root / _TEMPORARY / name, root / relative
+            new = [folder for folder in target.parents if not folder.exists()]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # A new folder is an entry of its parent, and must survive a power cut as the file does.
+            folders.update(dict.fromkeys((target.parent, *(folder.parent for folder in new))))
+            if temporary.exists():
+                os.replace(temporary, target)  # noqa: PTH105 - as above
+            elif not target.exists():
+                raise LakeError(
+                    f"the lake {root} lost the file {relative} of an interrupted import; restore "
+                    f"it, or remove {manifest} and import again"
+                )
+        for relative in told["removed"]:
+            path = root / relative
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir() and path.parent != root and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+            folders[path.parent if path.parent.is_dir() else path.parent.parent] = None
+        _synchronise_all([folder for folder in folders if folder.is_dir()])
+        manifest.unlink()
+    shutil.rmtree(root / _TEMPORARY, ignore_errors=True)
+
+
+def _locked(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _writer(lock: IO[str]) -> str:
+    lock.seek(0)
+    return lock.read().strip() or "unknown"
+
+
+def _synchronise_all(paths: Sequence[Path]) -> None:
+    if len(paths) > _FEW:
+        # One flush of everything costs less than one of each file: 1 s instead of 50 s for 4,465
+        # daily files on a busy disk.
+        os.sync()
+        return
+    for path in paths:
+        _synchronise(path)
 
 
 def _synchronise(path: Path) -> None:

@@ -53,14 +53,19 @@ class UniverseRule(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class UniverseOptions:
-    """Say how memberships are to be read; see `Lake.add_universe` for each."""
+    """Say how memberships are to be read; see `Lake.add_universe` for each. None: not said."""
 
     mapping: Mapping[str, str] | None = None
-    tz: str = NEW_YORK_NAME
+    tz: str | None = None
     date_format: str | None = None
 
     def __post_init__(self) -> None:
-        zone_checked(self.tz)
+        if self.tz is not None:
+            zone_checked(self.tz)
+
+
+#: What holds where neither the user nor the format says otherwise.
+UNIVERSE_DEFAULTS = UniverseOptions(tz=NEW_YORK_NAME)
 
 
 def empty_universe() -> pl.DataFrame:
@@ -139,7 +144,7 @@ def _intervals(
         _break(rule, ~_in_calendar(last), UniverseRule.CALENDAR)
         _break(rule, (last < first).fill_null(value=False), UniverseRule.RANGE)
     day = pl.select(pl.when(_in_calendar(first)).then(first).otherwise(0)).to_series()
-    known, assumed, unread = known_times(frame, columns, day, options.tz, options.date_format)
+    known, assumed, unread = known_times(frame, columns, day, str(options.tz), options.date_format)
     _break(rule, unread, UniverseRule.STAMP)
     rows = pl.DataFrame(
         {
@@ -218,7 +223,7 @@ def _snapshots(
 
 
 def _days(frame: pl.DataFrame, name: str, options: UniverseOptions) -> pl.Series:
-    return parse_stamps(frame[name], tz=options.tz, date_format=options.date_format).day
+    return parse_stamps(frame[name], tz=str(options.tz), date_format=options.date_format).day
 
 
 def _in_calendar(day: pl.Series) -> pl.Series:

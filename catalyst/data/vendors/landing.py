@@ -96,7 +96,7 @@ def _given(vendor: str, chunk: Chunk, pages: Sequence[Page]) -> Any:  # noqa: AN
     if not filled:
         return None
     frame = pl.concat([page.frame for page in filled], how="vertical_relaxed")
-    from catalyst.data.given import Given
+    from catalyst.data.formats.opened import opened_frame
 
     # The name of the chunk's table only: a row given twice is in quarantine once.
-    return Given(frame, f"{vendor} {chunk.table}")
+    return opened_frame(frame, f"{vendor} {chunk.table}")

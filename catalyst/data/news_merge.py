@@ -1,0 +1,440 @@
+"""News on its way into the lake: enriched as it comes, and again wherever it changes what follows.
+
+What is stored is a function of the set of reports that were given, not of the order in which they
+came: a story known earlier than stored ones may become the first of their cluster, so the stored
+rows of its symbols from its day on are enriched again. A day of news is the smallest piece.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalyst.data import calendar
+from catalyst.data.news_intake import ACCEPTED, NewsRule
+from catalyst.data.news_store import FOLDER, read_news_files
+from catalyst.data.partition import PART, Transaction
+from catalyst.data.quarantine import Rejected
+from catalyst.data.spill import Spill, batches
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Enrichment holds a few Python objects a row; this many rows take about half a gigabyte.
+_CHUNK_ROWS = 100_000
+_CHUNK_BYTES = 128 * 2**20
+_STORED_ROW = -1
+_IDENTITY = ("id", "retweet_of_id")
+_KEY = ("news_id", "symbol", "known_at")
+_CONTENT = ("headline", "url", "author")
+
+
+@dataclass(slots=True)
+class NewsCounts:
+    """Count what became of the rows of an import."""
+
+    imported: int = 0
+    duplicates: int = 0
+    links_added: int = 0
+    links_dropped: int = 0
+
+
+@dataclass(slots=True)
+class WaitingNews:
+    """Hold reports that passed the rules until all are read.
+
+    Attributes
+    ----------
+    scratch : Path
+        Folder for those that memory does not hold.
+    files : list of (str, str)
+        Name of each file, and how it was read.
+    first_ns : int
+        When the first of them became known.
+    """
+
+    scratch: Path
+    files: list[tuple[str, str]] = field(default_factory=list)
+    first_ns: int = 2**63 - 1
+    spill: Spill = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.spill = Spill(self.scratch, "news")
+
+    def add(self, links: pl.DataFrame, *, lines: NDArray[np.int64], first_row: int) -> None:
+        """Add reports of the file added last.
+
+        Parameters
+        ----------
+        links
+            As `catalyst.data.news_intake.Reports` has them; ``row`` counts from `first_row` in the
+            whole import.
+        lines
+            Line of each row of the block.
+        first_row
+            Number of the block's first row.
+        """
+        import polars as pl
+
+        if not links.height:
+            return
+        known_ns = links["known_at"].dt.timestamp("ns").to_numpy()
+        self.first_ns = min(self.first_ns, int(known_ns.min()))
+        frame = links.with_columns(
+            pl.col("row") + first_row,
+            pl.Series("line", lines[links["row"].to_numpy()]),
+            pl.lit(len(self.files) - 1, pl.Int32).alias("file"),
+        )
+        self.spill.add(frame, known_ns // calendar.DAY_NS)
+
+
+def merge_news(
+    change: Transaction,
+    waiting: WaitingNews,
+    *,
+    rejected: Rejected,
+    on_rows: Callable[[int], None] = lambda _: None,
+) -> NewsCounts:
+    """Merge reports into the lake and enrich what they change.
+
+    Parameters
+    ----------
+    change
+        Receives the files.
+    waiting
+        Reports that passed the rules.
+    rejected
+        Receives the rows whose only link is wrong, and those that contradict another.
+    on_rows
+        Called with the number of rows done, for progress.
+    """
+    import polars as pl
+
+    from catalyst.data.enrichment import enrich
+
+    counts = NewsCounts()
+    spill, first_ns = waiting.spill, waiting.first_ns
+    if not len(spill):
+        return counts
+    held = {
+        calendar.date_to_day(date): date
+        for date in change.dates(FOLDER)
+        if date >= _date_of(first_ns)
+    }
+    touched = _touched(spill) if held else []
+    sizes, weights = spill.sizes(), spill.weights()
+    for day, date in held.items():
+        rows, size = _measured(change, date)
+        sizes[day] = sizes.get(day, 0) + rows
+        weights[day] = weights.get(day, 0) + size
+    for first, last in batches(sizes, _CHUNK_ROWS, weights=weights, weight=_CHUNK_BYTES):
+        dates = [_date(day) for day in sorted(sizes) if first <= day <= last]
+        stored = read_news_files(_paths(change, dates))
+        again = (pl.col("known_at").dt.timestamp("ns") >= first_ns) & pl.col("symbol").is_in(
+            touched
+        )
+        new = spill.read(first, last).sort("row", maintain_order=True)
+        fed_new, against = _without_conflicts(new, stored)
+        # Stored rows come first: between equals the first one stays.
+        fed = pl.concat(
+            [
+                stored.filter(again).with_columns(row=pl.lit(_STORED_ROW, pl.Int64)),
+                fed_new.drop("file", "line", "text"),
+            ],
+            how="diagonal",
+        )
+        if fed.height:
+            found = enrich(fed, earlier=_earlier(change, fed))
+            wrong, repeated = _fates(found.mislinked, found.duplicates, fed_new, stored)
+            kept = found.news
+            if held:
+                kept = pl.concat(
+                    [stored.filter(~again), kept.filter(pl.col("symbol").is_in(touched))]
+                )
+            _write_days(change, dates, stored, kept)
+            counts.links_added += found.links_added
+            _reject_stored(rejected, found.mislinked, dates[0])
+        else:
+            wrong = repeated = []
+        if new.height:
+            _account(new, wrong, repeated, against, waiting, counts, rejected)
+            on_rows(new["row"].n_unique())
+    return counts
+
+
+def enrich_again(
+    change: Transaction, *, rejected: Rejected, on_rows: Callable[[int], None] = lambda _: None
+) -> tuple[int, int]:
+    """Enrich all stored news anew, as after a change of the tables or rules.
+
+    A link that is wrong now leaves the table for quarantine, its article stays under its other
+    symbols.
+
+    Returns
+    -------
+    (int, int)
+        Rows of news, and files that changed.
+    """
+    from catalyst.data.enrichment import enrich
+
+    rows = changed = 0
+    sizes: dict[int, int] = {}
+    weights: dict[int, int] = {}
+    for date in change.dates(FOLDER):
+        day = calendar.date_to_day(date)
+        sizes[day], weights[day] = _measured(change, date)
+    for first, last in batches(sizes, _CHUNK_ROWS, weights=weights, weight=_CHUNK_BYTES):
+        dates = [_date(day) for day in sorted(sizes) if first <= day <= last]
+        stored = read_news_files(_paths(change, dates), any_age=True)
+        found = enrich(stored, earlier=_earlier(change, stored))
+        _reject_stored(rejected, found.mislinked, dates[0])
+        changed += _write_days(change, dates, stored, found.news)
+        rows += found.news.height
+        on_rows(stored.height)
+    return rows, changed
+
+
+def _without_conflicts(new: pl.DataFrame, stored: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
+    """Take out the links that contradict one with their key; give the rest, and their rows."""
+    import polars as pl
+
+    if not new.height:
+        return new, []
+    keyed = new.select(*_KEY[1:], *_CONTENT, "row").with_columns(_article_ids(new))
+    if not stored.height and not keyed.select(_KEY).is_duplicated().any():
+        return new, []
+    before = stored.select(*_KEY, *_CONTENT)
+    links = keyed.with_row_index("at")
+    same_link = links.join(before, on=_KEY, how="inner", suffix="_told")
+    # A row without a link stands under those that its text makes.
+    unlinked = links.filter(pl.col("symbol").is_null())
+    same_article = unlinked.join(before, on=["news_id", "known_at"], how="inner", suffix="_told")
+    pairs = pl.concat([same_link, same_article], how="diagonal")
+    alone = links.filter(~pl.col("at").is_in(pairs["at"].implode()))
+    firsts = alone.unique(_KEY, keep="first", maintain_order=True)
+    within = alone.join(firsts, on=_KEY, how="inner", nulls_equal=True, suffix="_told")
+    # What a row leaves out contradicts nothing.
+    differs = pl.any_horizontal(
+        pl.col(name).is_not_null() & pl.col(name).ne_missing(pl.col(f"{name}_told"))
+        for name in _CONTENT
+    )
+    told = pl.concat([pairs, within], how="diagonal").group_by("at").agg(differs.all())
+    at = told.filter(told.to_series(1))["at"].sort()
+    rest = np.delete(np.arange(new.height), at.to_numpy())
+    return new[rest], new[at]["row"].to_list()
+
+
+def _fates(
+    mislinked: pl.DataFrame, duplicates: pl.DataFrame, new: pl.DataFrame, stored: pl.DataFrame
+) -> tuple[list[int], list[int]]:
+    """List the rows of links that are wrong, and of those that only repeat what is known."""
+    import polars as pl
+
+    wrong = mislinked.filter(pl.col("row") != _STORED_ROW)
+    accepted = stored.filter(pl.col("link") == ACCEPTED)
+    repeated = duplicates.filter(pl.col("row") != _STORED_ROW)["row"].to_list()
+    repeated += _made_again(new, stored)
+    if accepted.height and wrong.height:
+        # The user has judged this link before.
+        named = wrong.with_columns(_article_ids(wrong))
+        known = named.join(accepted.select(_KEY), on=_KEY, how="semi")
+        repeated += known["row"].to_list()
+        wrong = named.join(accepted.select(_KEY), on=_KEY, how="anti")
+    return wrong["row"].to_list(), repeated
+
+
+def _account(
+    new: pl.DataFrame,
+    wrong: Sequence[int],
+    repeated: Sequence[int],
+    against: Sequence[int],
+    waiting: WaitingNews,
+    counts: NewsCounts,
+    rejected: Rejected,
+) -> None:
+    """Say of each given row what became of it: of several links one suffices to be imported."""
+    import polars as pl
+
+    def count(rows: Sequence[int], name: str) -> pl.DataFrame:
+        return pl.DataFrame({"row": rows}, schema={"row": pl.Int64}).group_by("row").len(name)
+
+    per_row = new.group_by("row", maintain_order=True).agg(
+        pl.len().cast(pl.Int64).alias("links"),
+        pl.col("file", "line").first(),
+        pl.coalesce("text", "raw").first().alias("text"),
+    )
+    for rows, name in ((wrong, "wrong"), (repeated, "repeated"), (against, "against")):
+        per_row = per_row.join(count(rows, name), on="row", how="left", maintain_order="left")
+    fates = ("wrong", "repeated", "against")
+    per_row = per_row.with_columns(pl.col(fates).fill_null(0).cast(pl.Int64))
+    imported = pl.col("links") > pl.sum_horizontal(fates)
+    fate = per_row.select(
+        pl.when(imported)
+        .then(pl.lit("imported"))
+        .when(pl.col("against") > 0)
+        .then(pl.lit(NewsRule.CONFLICT.label))
+        .when(pl.col("repeated") > 0)
+        .then(pl.lit("repeated"))
+        .otherwise(pl.lit(NewsRule.MISLINKED.label))
+    ).to_series()
+    per_row = per_row.with_columns(fate.alias("fate"))
+    stays = per_row.filter(pl.col("fate").is_in(["imported", "repeated"]))
+    counts.imported += int((fate == "imported").sum())
+    counts.duplicates += int((fate == "repeated").sum())
+    counts.links_dropped += int(stays.select(pl.col("wrong", "against").sum()).sum_horizontal()[0])
+    leaves = per_row.filter(~pl.col("fate").is_in(["imported", "repeated"]))
+    for (number,), part in leaves.partition_by("file", as_dict=True, maintain_order=True).items():
+        file, options = waiting.files[number]
+        rejected.add(
+            file,
+            lines=part["line"].to_list(),
+            rules=part["fate"].to_list(),
+            texts=part["text"].to_list(),
+            options=options,
+        )
+
+
+def _reject_stored(rejected: Rejected, mislinked: pl.DataFrame, date: dt.date) -> None:
+    import polars as pl
+
+    left = mislinked
+    if "row" in left.columns:
+        left = left.filter(pl.col("row") == _STORED_ROW)
+    rejected.add(
+        f"{FOLDER}/date={date}",
+        lines=[0] * left.height,
+        rules=[NewsRule.MISLINKED.label] * left.height,
+        texts=[raw or "{}" for raw in left["raw"]],
+        is_given=False,
+    )
+
+
+def _made_again(new: pl.DataFrame, stored: pl.DataFrame) -> list[int]:
+    """Find the given links that enrichment once made, where the lake or a row before has them."""
+    import polars as pl
+
+    key = ["news_id", "symbol", "known_at"]
+    made = new.filter(pl.col("link").is_in(["cashtag", "name"]).fill_null(value=False))
+    if not made.height:
+        return []
+    made = made.with_columns(_article_ids(made))
+    again = made.join(stored.select(key), on=key, how="semi")["row"].to_list()
+    twice = made.filter(pl.struct(key).is_first_distinct().not_())["row"].to_list()
+    return sorted({*again, *twice})
+
+
+def _touched(spill: Spill) -> list[str]:
+    """List the symbols that given reports stand under or speak of."""
+    from catalyst.data.enrichment.text import plain
+    from catalyst.data.enrichment.tickers import cashtags, company_names, company_symbols
+
+    names, pattern = company_names(None)
+    symbols = {""}
+    for first, last in batches(spill.sizes(), _CHUNK_ROWS):
+        links = spill.read(first, last).select("symbol", "headline")
+        symbols.update(links["symbol"].drop_nulls().unique())
+        for headline in links["headline"].unique():
+            text = plain(headline)
+            whole, cut = cashtags(text)
+            symbols.update(whole if whole or cut else company_symbols(text, names, pattern))
+    return sorted(symbols)
+
+
+def _earlier(change: Transaction, fed: pl.DataFrame) -> pl.DataFrame | None:
+    import polars as pl
+
+    from catalyst.data.enrichment.clusters import WINDOW_NS
+    from catalyst.data.enrichment.schema import SETTLED
+
+    before_ns = int(fed["known_at"].dt.timestamp("ns").min())  # type: ignore[arg-type]
+    last = _date_of(before_ns)
+    paths = _paths(change, [date for date in change.dates(FOLDER) if date <= last])
+    if not paths:
+        return None
+    known_ns = pl.col("known_at").dt.timestamp("ns")
+    before = pl.scan_parquet(paths, hive_partitioning=False).select(list(SETTLED))
+    before = before.filter(known_ns < before_ns)
+    posts = pl.concat([fed[name].drop_nulls() for name in _IDENTITY]).unique()
+    same_post = pl.any_horizontal(pl.col(name).is_in(posts.implode()) for name in _IDENTITY)
+    same_post = same_post.fill_null(value=False) if len(posts) else pl.lit(value=False)
+    articles = _article_ids(fed).unique()
+    told = pl.col("news_id").is_in(articles.implode())
+    # What can matter: a day of stories, versions of the same articles, originals and retweets of
+    # the same posts, and the rest of their clusters, which says what was known of them.
+    again = before.filter(same_post | told)
+    clusters = again.select(pl.col("cluster_id").unique()).collect().to_series()
+    member = pl.col("cluster_id").is_in(clusters.implode())
+    near = known_ns >= before_ns - WINDOW_NS
+    found = before.filter(near | told | same_post | member).collect()
+    return found if found.height else None
+
+
+def _article_ids(fed: pl.DataFrame) -> pl.Series:
+    import polars as pl
+
+    from catalyst.data.enrichment import news_id
+
+    columns = fed.select("headline", "source", pl.col("published_at").dt.timestamp("ns")).rows()
+    ids = [news_id(headline, source, published_ns=ns) for headline, source, ns in columns]
+    return pl.Series("news_id", ids, dtype=pl.String)
+
+
+def _write_days(
+    change: Transaction, dates: Sequence[dt.date], stored: pl.DataFrame, kept: pl.DataFrame
+) -> int:
+    order = ("known_at", "news_id", "symbol")
+    kept_by_day = _by_day(kept.sort(order))
+    stored_by_day = _by_day(stored)
+    changed = 0
+    for date in dates:
+        now, before = kept_by_day.get(date), stored_by_day.get(date)
+        inside = f"{FOLDER}/date={date}"
+        relative = f"{inside}/{PART}"
+        if now is None:
+            if before is not None:
+                change.remove(relative)
+                changed += 1
+        elif before is None or not now.equals(before, null_equal=True):
+            change.write_table(relative, table=now.to_arrow())
+            changed += 1
+    return changed
+
+
+def _by_day(frame: pl.DataFrame) -> dict[dt.date, pl.DataFrame]:
+    import polars as pl
+
+    dated = frame.with_columns(pl.col("known_at").dt.date().alias("day"))
+    found = dated.partition_by("day", as_dict=True, include_key=False)
+    return {day: rows for (day,), rows in found.items()}
+
+
+def _measured(change: Transaction, date: dt.date) -> tuple[int, int]:
+    """Count the rows of a stored day, and about their bytes in memory."""
+    import pyarrow.parquet as pq
+
+    rows = size = 0
+    for path in change.parts(f"{FOLDER}/date={date}").values():
+        metadata = pq.read_metadata(path)
+        rows += metadata.num_rows
+        size += sum(
+            metadata.row_group(place).total_byte_size for place in range(metadata.num_row_groups)
+        )
+    return rows, size
+
+
+def _paths(change: Transaction, dates: Sequence[dt.date]) -> list[Path]:
+    return [path for date in dates for path in change.parts(f"{FOLDER}/date={date}").values()]
+
+
+def _date(day: int) -> dt.date:
+    return calendar.day_to_date(day)
+
+
+def _date_of(ns: int) -> dt.date:
+    return calendar.day_to_date(ns // calendar.DAY_NS)
