@@ -28,7 +28,6 @@ def test_rows_and_lines_do_not_depend_on_where_a_block_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
     # A header must lie in the first piece, so that lines below it are cut, not the header.
-    monkeypatch.setattr(content.Content.pieces, "__defaults__", (len("head,x\n") + piece,))
     monkeypatch.setattr(chunks.utf8_pieces, "__defaults__", (len("head,x\n") + piece,))
     path = written(tmp_path / "x.csv", _TEXT)
 
@@ -42,6 +41,17 @@ def test_rows_and_lines_do_not_depend_on_where_a_block_is_cut(
     ]
     assert lines(path, "news") == [2, 5, 7, 11]
     assert broken(path, "news") == [(6, "columns", "d"), (8, "columns", '"f\n\ng",4,5')]
+
+
+@pytest.mark.parametrize("piece", range(1, 30, 2))
+def test_a_quote_inside_a_value_does_not_mislead_where_a_block_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr(chunks.utf8_pieces, "__defaults__", (len("head,x\n") + piece,))
+    path = written(tmp_path / "x.csv", 'head,x\n5" pipe,1\n"a\nb",2\n"c""\n""d",3\ne,4\n')
+
+    assert [row["head"] for row in rows(path)] == ['5" pipe', "a\nb", 'c"\n"d', "e"]
+    assert lines(path) == [2, 3, 5, 7]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
