@@ -8,6 +8,7 @@ into columns; the module of a format says what its columns mean.
 
 from __future__ import annotations
 
+from catalyst.data.formats.again import opened_again
 from catalyst.data.formats.files import BLOCK_BYTES, FORMATS, open_file
 from catalyst.data.formats.folders import Found, files_in
 from catalyst.data.formats.opened import Opened, opened_frame
@@ -19,5 +20,6 @@ __all__ = [
     "Opened",
     "files_in",
     "open_file",
+    "opened_again",
     "opened_frame",
 ]

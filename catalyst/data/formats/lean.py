@@ -44,7 +44,7 @@ _COARSE = (
     "sid", "symbol", "close", "volume", "dollar_volume", "has_fundamentals", "price_factor",
     "split_factor",
 )  # fmt: skip
-_NEEDS_ESCAPES = r'["\\\x00-\x1f]'
+_DAY = "day"
 
 
 def open_lean(content: Content, found: LeanFile, table: str, notes: Sequence[str]) -> Opened:
@@ -92,18 +92,37 @@ def _bars(content: Content, found: LeanFile, file: str) -> Iterator[Given]:
 
     for block in text_blocks(content, names=_BARS):
         text = block.frame
-        time = pl.col("time").str.strip_chars()
-        if found.day is None:
-            ts = time.str.to_datetime("%Y%m%d %H:%M", time_unit="ns", strict=False)
-        else:
-            ms = time.cast(pl.Int64, strict=False)
-            of_day = pl.when(ms.is_between(0, _DAY_MS - 1)).then(ms)
-            midnight = pl.lit(dt.datetime.combine(found.day, dt.time())).cast(pl.Datetime("ns"))
-            ts = midnight + of_day.cast(pl.Duration("ms")).cast(pl.Duration("ns"))
-        frame = text.select(
-            ts.alias("ts"), *(_price(text[name]) for name in _PRICES), pl.col("volume")
-        )
-        yield block.given(file, frame, raw=_raw(text))
+        if found.day is not None:
+            # Only the name of the file has the day; with it a row can be read on its own.
+            text = text.select(pl.lit(found.day.isoformat()).alias(_DAY), pl.all())
+        yield block.given(file, bars_of(text), raw=_raw(text))
+
+
+def bars_of(text: pl.DataFrame) -> pl.DataFrame:
+    """Read LEAN's bars.
+
+    Parameters
+    ----------
+    text
+        All text: time, open, high, low, close, volume as the file has them, and day (ISO) in a file
+        of one day.
+
+    Returns
+    -------
+    DataFrame
+        ts (New York wall clock, null if it can't be read), open, high, low and close in US dollars
+        (text as it stands if one of a block can't be read), volume as text.
+    """
+    import polars as pl
+
+    time = pl.col("time").str.strip_chars()
+    ts = time.str.to_datetime("%Y%m%d %H:%M", time_unit="ns", strict=False)
+    if _DAY in text.columns:
+        ms = time.cast(pl.Int64, strict=False)
+        of_day = pl.when(ms.is_between(0, _DAY_MS - 1)).then(ms)
+        midnight = pl.col(_DAY).str.to_datetime("%Y-%m-%d", time_unit="ns", strict=False)
+        ts = midnight + of_day.cast(pl.Duration("ms")).cast(pl.Duration("ns"))
+    return text.select(ts.alias("ts"), *(_price(text[name]) for name in _PRICES), pl.col("volume"))
 
 
 def _price(column: pl.Series) -> pl.Series:
@@ -125,16 +144,14 @@ def _factors(content: Content, found: LeanFile, file: str) -> Iterator[Given]:
     import polars as pl
 
     for block in text_blocks(content, names=_FACTORS):
-        frame = block.frame.with_columns(symbol=pl.lit(found.symbol))
-        yield block.given(file, frame, raw=_raw(block.frame))
+        yield block.given(file, block.frame.with_columns(symbol=pl.lit(found.symbol)))
 
 
 def _coarse(content: Content, found: LeanFile, file: str) -> Iterator[Given]:
     import polars as pl
 
     for block in text_blocks(content, names=_COARSE):
-        frame = block.frame.with_columns(date=pl.lit(found.day))
-        yield block.given(file, frame, raw=_raw(block.frame))
+        yield block.given(file, block.frame.with_columns(date=pl.lit(found.day)))
 
 
 def _renames(content: Content, file: str) -> Iterator[Given]:
@@ -204,11 +221,6 @@ def _session_after(day: str) -> str | None:
 
 
 def _raw(text: pl.DataFrame) -> pl.Series:
-    """Write rows as the JSON texts of their lines."""
     import polars as pl
 
-    lines = text.select(pl.concat_str(pl.all(), separator=",").alias("raw")).to_series()
-    if lines.str.contains(_NEEDS_ESCAPES).any():
-        escaped = [json.dumps(line, ensure_ascii=False) for line in lines]
-        return pl.Series("raw", escaped, dtype=pl.String)
-    return lines.to_frame().select(pl.format('"{}"', "raw").alias("raw")).to_series()
+    return text.select(pl.struct(pl.all()).struct.json_encode().alias("raw")).to_series()

@@ -88,47 +88,73 @@ def _blocks(content: Content, file: str) -> Iterator[Given]:
     mended = recoded = given = 0
     pieces = utf8_pieces(content, notes)
     for chunk, last in with_last(text_chunks(pieces, delimiter=None)):
-        columns: dict[str, list[str | bool | None]] = {name: [] for name in _COLUMNS}
-        lines: list[int] = []
-        raw: list[str] = []
-        broken: list[tuple[int, str, str]] = []
+        lost: list[tuple[int, str, str]] = []
+        lines: list[tuple[int, str]] = []
         if isinstance(chunk, Chunk):
             recoded += chunk.recoded
-            for text in _lines(chunk):
-                if text:
-                    found = _tweet(text)
-                    if isinstance(found, str):
-                        broken.append((line, found, json.dumps(text, ensure_ascii=False)))
-                    else:
-                        mended += _append(columns, found)
-                        lines.append(line)
-                        raw.append(text)
-                line += 1
+            every = _lines(chunk)
+            lines = [(line + place, text) for place, text in enumerate(every) if text]
+            line += len(every)
         else:
-            broken.append((line, _JSON, chunk.row))
+            lost.append((line, _JSON, chunk.row))
             line += 1
-        given += len(lines) + len(broken)
+        found, halves = tweets_of(lines, file)
+        mended += halves
+        given += len(found) + len(lost)
         if last:
             notes += _counted(mended, recoded)
             if not given:
                 raise ImportFileError(f"{shown(file)} is empty; expected a tweet in each line")
         yield Given(
-            _frame(columns),
+            found.frame,
             file,
-            np.array(lines, np.int64),
-            broken,
+            found.line,
+            found.broken + lost,
             tuple(notes),
             chunk.end_byte,
-            _series("raw", raw),
+            found.raw,
         )
 
 
-def _lines(chunk: Chunk) -> Iterator[str]:
+def tweets_of(lines: Sequence[tuple[int, str]], file: str) -> tuple[Given, int]:
+    """Read tweets.
+
+    Parameters
+    ----------
+    lines
+        Number and text of each line.
+    file
+        Name of their file.
+
+    Returns
+    -------
+    (Given, int)
+        The rows, and how many texts had half a character.
+    """
+    columns: dict[str, list[str | bool | None]] = {name: [] for name in _COLUMNS}
+    numbers: list[int] = []
+    raw: list[str] = []
+    broken: list[tuple[int, str, str]] = []
+    mended = 0
+    for line, text in lines:
+        found = _tweet(text)
+        if isinstance(found, str):
+            broken.append((line, found, json.dumps(text, ensure_ascii=False)))
+        else:
+            mended += _append(columns, found)
+            numbers.append(line)
+            raw.append(text)
+    given = Given(
+        _frame(columns), file, np.array(numbers, np.int64), broken, raw=_series("raw", raw)
+    )
+    return given, mended
+
+
+def _lines(chunk: Chunk) -> list[str]:
     lines = chunk.data.decode().split("\n")
     if not lines[-1]:
         lines.pop()
-    for line in lines:
-        yield line.strip(" \t\r")
+    return [line.strip(" \t\r") for line in lines]
 
 
 def _counted(mended: int, recoded: int) -> list[str]:
