@@ -19,7 +19,7 @@ from catalyst.data.vendors.yahoo import Yahoo
 
 #: Wide enough not to be felt.
 WIDE = Limits(per_minute=100_000, burst=50_000)
-TODAY = dt.date(2026, 6, 10)
+TODAY = dt.date(2024, 6, 10)
 NOON_NS = midnight_ns(TODAY) + 12 * 3_600 * SECOND_NS
 
 
@@ -69,8 +69,8 @@ def yahoo(server: VendorServer, watch: Watch, folder: Path, *, now_ns: int = NOO
 def asked(
     *tables: str,
     symbols: tuple[str, ...] = ("AAA", "BBB"),
-    first: dt.date = dt.date(2026, 4, 20),
-    last: dt.date = dt.date(2026, 5, 8),
+    first: dt.date = dt.date(2024, 4, 22),
+    last: dt.date = dt.date(2024, 5, 10),
     timeframe: str = "1m",
     feed: str = "sip",
 ) -> Request:

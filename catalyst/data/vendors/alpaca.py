@@ -149,7 +149,13 @@ class Alpaca:
                 "stamp": "start",
             }
         if table == "news":
-            return {"provider": NAME, "latency_s": float(NEWS_LATENCY_S), "tz": "UTC"}
+            return {
+                "provider": NAME,
+                "latency_s": float(NEWS_LATENCY_S),
+                "tz": "UTC",
+                # An article may well be published at midnight sharp.
+                "midnight": "time",
+            }
         return {"source": NAME}
 
     def _bars(self, request: Request, chunk: Chunk) -> Iterator[Page]:

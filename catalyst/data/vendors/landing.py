@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from catalyst.data import timeframes
+from catalyst.data.formats.opened import Opened
+from catalyst.data.given import Given
 from catalyst.data.vendors.chunks import last_finished_session, span_of
 from catalyst.data.vendors.protocol import Chunk, Page
 
@@ -55,48 +59,26 @@ def land(
     from catalyst.data.imports import import_actions, import_bars, import_news
     from catalyst.data.news_intake import NewsOptions
 
-    given = _given(vendor, chunk, pages)
-    if given is None:
+    filled = [page for page in pages if page.frame.height]
+    if not filled:
         return None
-    from dataclasses import fields
-
+    opened = [_opened(f"{vendor} {chunk.table}", filled)]
     told = dict(options) | {
         "fetched_at_ns": fetched_ns,
         "covered_until_ns": chunk.span.end_ns if chunk.again else None,
     }
     if chunk.table == "bars":
-        return import_bars(
-            root,
-            [given],
-            BarOptions(
-                **{k: v for k, v in told.items() if k in {f.name for f in fields(BarOptions)}}
-            ),
-        )
+        return import_bars(root, opened, BarOptions(**told), wait_s=WAIT_S)
     if chunk.table == "news":
-        return import_news(
-            root,
-            [given],
-            NewsOptions(
-                **{k: v for k, v in told.items() if k in {f.name for f in fields(NewsOptions)}}
-            ),
-        )
-    return import_actions(
-        root,
-        [given],
-        ActionOptions(
-            **{k: v for k, v in told.items() if k in {f.name for f in fields(ActionOptions)}}
-        ),
-    )
+        return import_news(root, opened, NewsOptions(**told), wait_s=WAIT_S)
+    return import_actions(root, opened, ActionOptions(**told), wait_s=WAIT_S)
 
 
-def _given(vendor: str, chunk: Chunk, pages: Sequence[Page]) -> Any:  # noqa: ANN401
-    import polars as pl
+def _opened(name: str, pages: Sequence[Page]) -> Opened:
+    def read() -> Iterator[Given]:
+        for page in pages:
+            # A vendor's rows have no place: one that is rejected in every pull is kept once.
+            line = np.zeros(page.frame.height, np.int64)
+            yield Given(page.frame, name, line, raw=page.raw)
 
-    filled = [page for page in pages if page.frame.height]
-    if not filled:
-        return None
-    frame = pl.concat([page.frame for page in filled], how="vertical_relaxed")
-    from catalyst.data.formats.opened import opened_frame
-
-    # The name of the chunk's table only: a row given twice is in quarantine once.
-    return opened_frame(frame, f"{vendor} {chunk.table}")
+    return Opened(name, "vendor", 0, (), read)
