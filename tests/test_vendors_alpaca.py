@@ -138,6 +138,50 @@ def test_a_page_token_that_comes_twice_is_no_endless_loop(server: VendorServer, 
     assert [why for _, why in report.failed] == ["alpaca sent the same page token twice"]
 
 
+@pytest.mark.parametrize(
+    ("table", "answer"),
+    [
+        ("bars", {"bars": {"AAA": [1]}}),
+        ("bars", {"bars": [{"S": "AAA"}]}),
+        ("bars", {"bars": {"AAA": [{"t": "2024-04-22T14:00:00Z", "o": {}}]}}),
+        ("news", {"news": {"id": 1}}),
+        ("news", {"news": [{"symbols": 7}]}),
+        ("actions", {"corporate_actions": {"forward_splits": [{"new_rate": "x", "old_rate": 1}]}}),
+        ("actions", {"corporate_actions": {"cash_dividends": ["x"]}}),
+        ("actions", {"corporate_actions": [1]}),
+    ],
+)
+def test_an_answer_of_another_form_is_one_sentence(
+    server: VendorServer, lake: Path, table: str, answer: object
+) -> None:
+    watch = Watch()
+    server.faults = [Fault(200, json.dumps(answer))]
+    request = asked(table, first=dt.date(2024, 5, 6))
+    report = pulled(lake, alpaca(server, watch, lake.parent), request, watch)
+
+    assert [why.partition(" (")[0] for _, why in report.failed] == [
+        "alpaca's answer has an unknown form"
+    ]
+
+
+def test_a_redirect_is_not_followed(server: VendorServer, lake: Path) -> None:
+    watch = Watch()
+    server.faults = [Fault(302, "moved", {"Location": "http://127.0.0.1:9/"})]
+    report = pulled(lake, alpaca(server, watch, lake.parent), HOURLY, watch)
+
+    assert report.failed[0][1] == "alpaca answered with a redirect or without JSON"
+
+
+def test_rows_that_break_a_rule_go_to_quarantine(server: VendorServer, lake: Path) -> None:
+    watch = Watch()
+    good = server.market.bars("AAA", "1h", HOURLY.span.start_ns, HOURLY.span.end_ns)[0]
+    rows = [good, good | {"t": "soon"}, good | {"t": "2024-04-22T15:30:00Z", "h": 0.01}]
+    server.faults = [Fault(200, json.dumps({"bars": {"AAA": rows}, "next_page_token": None}))]
+    report = pulled(lake, alpaca(server, watch, lake.parent), HOURLY, watch)
+
+    assert report.tables["bars"].by_rule == {"range": 1, "stamp": 1}
+
+
 def test_a_symbol_that_alpaca_does_not_know_is_named_and_the_others_come(
     server: VendorServer, lake: Path
 ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from catalyst.data import timeframes
 from catalyst.data.calendar import DAY_NS, MINUTE_NS, SECOND_NS
@@ -52,6 +52,8 @@ _SYMBOLS_A_CHUNK = 40
 _SETTLED_NS = {"bars": 5 * DAY_NS, "news": 2 * DAY_NS, "actions": 30 * DAY_NS}
 _INVALID_SYMBOL = re.compile(r"invalid symbols?:? *([^\s\",;]+)", re.IGNORECASE)
 _LONGEST_WORDS = 160
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ class Alpaca:
         ).to_request_fields()
         fields["limit"] = _BARS_A_PAGE
         for answer, unknown in self._pages(self._stocks, "/stocks/bars", fields, chunk):
-            yield Page(bar_rows(answer.get("bars") or {}), unknown=unknown)
+            yield Page(_read(bar_rows, answer.get("bars") or {}), unknown=unknown)
 
     def _news(self, chunk: Chunk) -> Iterator[Page]:
         from alpaca.data.requests import NewsRequest
@@ -194,7 +196,7 @@ class Alpaca:
         # requests would write True and False with capitals.
         fields = {k: str(v).lower() if isinstance(v, bool) else v for k, v in fields.items()}
         for answer, unknown in self._pages(self._articles, "/news", fields, chunk):
-            frame, raw = news_rows(answer.get("news") or [])
+            frame, raw = _read(news_rows, answer.get("news") or [])
             yield Page(frame, raw, unknown)
 
     def _actions(self, chunk: Chunk) -> Iterator[Page]:
@@ -214,10 +216,9 @@ class Alpaca:
         client, path = self._actions_client, "/corporate-actions"
         for answer, unknown in self._pages(client, path, fields, chunk):
             missing += unknown
-            for kind, actions in (answer.get("corporate_actions") or {}).items():
-                found += [(kind, one) for one in actions or ()]
+            found += _read(_named, answer.get("corporate_actions") or {})
         # One page, however many came: dividends of one day are added up.
-        frame, notes = action_rows(found)
+        frame, notes = _read(action_rows, found)
         yield Page(frame, unknown=missing, notes=notes)
 
     def _pages(
@@ -258,6 +259,8 @@ class Alpaca:
             if invalid and error.status_code in {400, 422}:
                 return invalid.group(1).upper()
             raise _refusal(error.status_code, words) from None
+        except ValueError:
+            raise VendorError("alpaca answered with a redirect or without JSON") from None
         if not isinstance(answer, dict):
             raise VendorError("alpaca answered without a body")
         return answer
@@ -348,6 +351,21 @@ def _timeframe(name: str) -> TimeFrame:
     if minutes == 60:
         return TimeFrame(1, TimeFrameUnit.Hour)
     return TimeFrame(minutes, TimeFrameUnit.Minute)
+
+
+def _named(actions: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(kind, one) for kind, found in actions.items() for one in found or ()]
+
+
+def _read(rows: Callable[[Any], T], answer: object) -> T:
+    from polars.exceptions import PolarsError
+
+    try:
+        return rows(answer)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, PolarsError) as e:
+        raise VendorError(
+            f"alpaca's answer has an unknown form ({type(e).__name__}); perhaps its API changed"
+        ) from None
 
 
 def _refusal(status: int | None, words: str) -> InputError | VendorError:
