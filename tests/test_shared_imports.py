@@ -63,7 +63,12 @@ def tweets(
     return lake, lake.add_news(frame, provider="twitter", file="stocknet/news.parquet")
 
 
-def _import(lake: Lake, path: Path, table: str, **said: Any) -> ImportReport:
+def _import(
+    lake: Lake,
+    path: Path,
+    table: str,
+    **said: Any,  # noqa: ANN401 - whatever BarOptions takes
+) -> ImportReport:
     files = files_in([path], table=table).files
     opened = [open_file(file, table=table) for file in files]
     if table == "bars":

@@ -43,6 +43,8 @@ class Given:
     raw : Series of String or None
         Each row as it stands in the file, as JSON: an object, or a text in quotes; None: the
         columns are the row.
+    original : DataFrame or None
+        The columns that are the row, where `frame` holds what was made of them; None: `frame`.
     """
 
     frame: pl.DataFrame
@@ -52,6 +54,7 @@ class Given:
     notes: tuple[str, ...] = ()
     end_byte: int | None = None
     raw: pl.Series | None = None
+    original: pl.DataFrame | None = None
 
     def __len__(self) -> int:
         """Give the number of rows, broken ones included."""
@@ -69,7 +72,7 @@ class Given:
         """
         if self.raw is not None:
             return list(self.raw[rows])
-        picked = self.frame[rows]
+        picked = (self.frame if self.original is None else self.original)[rows]
         return [_json(row) for row in picked.iter_rows(named=True)]
 
 

@@ -47,15 +47,14 @@ def opened_again(
             yield twitter.tweets_of(texts, file)[0]
             return
         held = [(line, rule, text, json.loads(text)) for line, rule, text in in_order]
-        whole = [(line, text, row) for line, _, text, row in held if _is_row(row)]
+        whole = [(line, row) for line, _, _, row in held if _is_row(row)]
         broken = [(line, rule, text) for line, rule, text, row in held if not _is_row(row)]
-        frame = _frame([row for _, _, row in whole])
-        raw = None
-        if options.get("raw") and format_ == lean.FORMAT and frame.height:
-            raw = _texts([text for _, text, _ in whole])
-            frame = lean.bars_of(frame)
-        lines = np.array([line for line, _, _ in whole], np.int64)
-        yield Given(frame, file, lines, broken, raw=raw)
+        frame = _frame([row for _, row in whole])
+        original = None
+        if format_ == lean.FORMAT and "time" in frame.columns:
+            original, frame = frame, lean.bars_of(frame)
+        lines = np.array([line for line, _ in whole], np.int64)
+        yield Given(frame, file, lines, broken, original=original)
 
     return Opened(file, format_, size, (), read, implied)
 
@@ -96,9 +95,3 @@ def _column(name: str, values: list[Any]) -> pl.Series:
         value if value is None or isinstance(value, str) else json.dumps(value) for value in values
     ]
     return pl.Series(name, texts, dtype=pl.String)
-
-
-def _texts(values: list[str]) -> pl.Series:
-    import polars as pl
-
-    return pl.Series("raw", values, dtype=pl.String)

@@ -95,7 +95,7 @@ def _bars(content: Content, found: LeanFile, file: str) -> Iterator[Given]:
         if found.day is not None:
             # Only the name of the file has the day; with it a row can be read on its own.
             text = text.select(pl.lit(found.day.isoformat()).alias(_DAY), pl.all())
-        yield block.given(file, bars_of(text), raw=_raw(text))
+        yield block.given(file, bars_of(text), original=text)
 
 
 def bars_of(text: pl.DataFrame) -> pl.DataFrame:
@@ -218,9 +218,3 @@ def _session_after(day: str) -> str | None:
     if date < calendar.FIRST or place >= len(every):
         return None
     return calendar.day_to_date(int(every.day[place])).isoformat()
-
-
-def _raw(text: pl.DataFrame) -> pl.Series:
-    import polars as pl
-
-    return text.select(pl.struct(pl.all()).struct.json_encode().alias("raw")).to_series()

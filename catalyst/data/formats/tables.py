@@ -87,7 +87,13 @@ class TextBlock:
     end_byte: int = 0
     last: bool = False
 
-    def given(self, file: str, frame: pl.DataFrame | None = None, **more: pl.Series) -> Given:
+    def given(
+        self,
+        file: str,
+        frame: pl.DataFrame | None = None,
+        *,
+        original: pl.DataFrame | None = None,
+    ) -> Given:
         """Give the block as rows of `file`; `frame` in the place of its own, row by row."""
         return Given(
             self.frame if frame is None else frame,
@@ -96,7 +102,7 @@ class TextBlock:
             [(line, BROKEN, row) for line, row in self.broken],
             tuple(self.notes),
             self.end_byte,
-            **more,
+            original=original,
         )
 
 
