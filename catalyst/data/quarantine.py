@@ -33,6 +33,7 @@ _RANGE_BITS, _LINE_BITS = 15, 40
 _GROUP_ROWS = 32_768
 _COMPRESSION_LEVEL = 3
 # Rows kept before options were: nobody knows how they were read.
+_INSTANTS = r'"(?:fetched_at_ns|covered_until_ns)":\d+,?'
 _NO_OPTIONS = "{}"
 
 
@@ -229,7 +230,12 @@ def _merged(rejected: Rejected, file: str, stored: pl.LazyFrame | None) -> Itera
             found = rejected.spill.read(number + one, number + one)
             named = (pl.lit(rejected.table).alias("table"), pl.lit(file).alias("file"))
             pieces.append(found.with_columns(*named).select(COLUMNS))
-        yield pl.concat(pieces).unique().sort(_ORDER)
+        # A vendor's row that is rejected in every pull is one row, whenever it was fetched.
+        same = pl.col("options").str.replace_all(_INSTANTS, "").alias("read")
+        told = pl.concat(pieces).with_columns(same)
+        key = [name for name in told.columns if name != "options"]
+        once = told.unique(subset=key, keep="first", maintain_order=True)
+        yield once.select(COLUMNS).sort(_ORDER)
 
 
 def _groups(pieces: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
