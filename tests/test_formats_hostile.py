@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import io
+import json
 import os
+import random
 import stat
 import struct
 import zipfile
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 from format_files import blocks, gzipped, written, zipped
 
@@ -254,3 +259,63 @@ def test_a_device_is_never_opened(tmp_path: Path) -> None:
 
     with pytest.raises(ImportFileError, match="pipes, devices and sockets"):
         files_in([tmp_path / "in"], table="bars")
+
+
+def _valid(kind: str) -> tuple[str, bytes]:
+    if kind == "parquet":
+        held = io.BytesIO()
+        pl.DataFrame({"a": range(99), "b": ["x"] * 99, "c": [["p"]] * 99}).write_parquet(held)
+        return "x.parquet", held.getvalue()
+    texts = {
+        "x.csv": 'symbol,time,open\n"A\nB",2014-06-09,1\nC,2014-06-09,2\n',
+        "AAPL.csv": "Date,Open,High,Low,Close,Adj Close,Volume\n2014-06-09,1,1,1,1,1,1\n",
+        "20140605_aapl_minute_trade.csv": "34200000,1,2,3,4,5\n34260000,1,2,3,4,5\n",
+        "bac.csv": "19980102,nb,N\n19980930,nb,N\n20501231,bac,N\n",
+        "20140325.csv": "A RP1,A,55.16,1722595,95018340,True,0.66,1\n",
+        "b.csv": ",title,date,stock\n0,Up\n,2014-06-09 09:30:00-04:00,A\n",
+        "headlines_a.csv": "\ufeffDate,Headline,URL\n1 DAY AGO,Up,https://x.com/y\n",
+        "2014-06-09": '{"created_at":"Mon Jun 09 13:30:00 +0000 2014","id":1,"text":"a"}\n',
+    }
+    if kind.endswith(".gz"):
+        return kind, gzip.compress(texts[kind.removesuffix(".gz")].encode(), mtime=0)
+    return kind, texts[kind].encode()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "parquet",
+        "x.csv",
+        "x.csv.gz",
+        "AAPL.csv",
+        "20140605_aapl_minute_trade.csv",
+        "bac.csv",
+        "20140325.csv",
+        "b.csv",
+        "headlines_a.csv",
+        "2014-06-09",
+    ],
+)
+def test_damage_anywhere_is_rows_broken_rows_or_one_sentence(tmp_path: Path, kind: str) -> None:
+    source = random.Random(kind)  # noqa: S311 - a seeded test
+    name, whole = _valid(kind)
+    inserted = [b'"', b"\n", b",", b"\xed\xa0\x80", b"\x00", b"9" * 40, b"[", b"\xff\xfe", b"\r"]
+
+    for _ in range(150):
+        damaged = bytearray(whole)
+        place = source.randrange(len(damaged))
+        if source.random() < 0.4:
+            damaged[place] = source.randrange(256)
+        elif source.random() < 0.5:
+            del damaged[place : place + source.randint(1, 20)]
+        else:
+            damaged[place:place] = source.choice(inserted)
+        path = written(tmp_path / name, bytes(damaged))
+        for table in ("bars", "news", "actions", "universe"):
+            try:
+                found = blocks(path, table)
+            except ImportFileError:
+                continue
+            kept = [text for one in found for _, _, text in one.broken]
+            kept += [text for one in found for text in one.texts(np.arange(len(one.frame)))]
+            assert all(json.loads(text) is not None for text in kept)

@@ -48,11 +48,14 @@ def open_parquet(content: Content, notes: Sequence[str]) -> Opened:
         )
 
     def read() -> Iterator[Given]:
+        import polars as pl
         import pyarrow as pa
 
+        # What a damaged file makes a reader stumble over is not always said as an Arrow error.
+        damage = (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError, KeyError)
         try:
             yield from _blocks(content, file)
-        except (pa.ArrowException, OSError) as error:
+        except damage as error:
             reason = shown(str(error).splitlines()[0] if str(error) else type(error).__name__)
             raise ImportFileError(f"{shown(file)} can't be read as Parquet: {reason}") from None
 
