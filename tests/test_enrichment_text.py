@@ -6,11 +6,14 @@ from hypothesis import strategies as st
 
 from catalyst.data.enrichment import news_id
 from catalyst.data.enrichment.categories import breaking_words, categories
+from catalyst.data.enrichment.figures import figures_told
 from catalyst.data.enrichment.phrases import phrase_pattern
+from catalyst.data.enrichment.readings import read_headline
 from catalyst.data.enrichment.sentiment import SCORED_CHARACTERS, sentiment
 from catalyst.data.enrichment.sources import normalised_source, source_tier
 from catalyst.data.enrichment.tables import enrichment_hash, table
 from catalyst.data.enrichment.text import plain, prose, word_set
+from catalyst.data.enrichment.tickers import company_names
 from catalyst.strategy.params import CATEGORIES
 
 PHRASES = ("sec", "price target", "price", "merger", "merger agreement", "m&a", "510(k")
@@ -107,7 +110,7 @@ def test_several_categories_apply_in_the_order_of_the_list() -> None:
     names, keywords = categories("Dividend raised as earnings beat; SEC probe ends, earnings up")
 
     assert names == ("earnings", "legal", "dividend")
-    assert keywords == ("dividend", "earnings", "sec", "probe")
+    assert keywords == ("dividend", "earnings", "sec probe")
 
 
 def test_a_license_agreement_is_no_merger() -> None:
@@ -117,8 +120,31 @@ def test_a_license_agreement_is_no_merger() -> None:
 def test_every_category_has_lower_case_keywords() -> None:
     content = table("categories")
 
-    assert tuple(content) == CATEGORIES
+    assert tuple(content) == (*CATEGORIES, "figures", "forecasting", "nothing")
     assert all(phrase == phrase.lower().strip() for name in content for phrase in content[name])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Reports Q2 EPS $0.71 vs $0.61 Est, Sales $1.24B", ("earnings",)),
+        ("Sees Q2 EPS $0.71 vs $0.61 Est, Sales $1.24B", ("guidance",)),
+        ("Sees FY17 Sales $1.24B", ("guidance",)),
+        ("Q1 EPS $1 Beats; Raises FY Guidance", ("earnings", "guidance")),
+        ("Raises Stake: 6.2% Stake Disclosed", ("insider",)),
+        ("Trader Sees Unusual Options Activity", ()),
+        ("No plans to acquire anyone", ()),
+        ("Apple Gains - Analyst Blog", ()),
+        ("Ten Dividend Aristocrats", ()),
+        ("SEC Form 4 Insider Selling", ("insider",)),
+    ],
+)
+def test_a_phrase_says_more_than_its_words(text: str, expected: tuple[str, ...]) -> None:
+    assert categories(text)[0] == expected
+
+
+def test_a_figure_in_a_keyword_is_a_hash_sign() -> None:
+    assert categories("Discloses 6.2% Stake")[1] == ("# stake",)
 
 
 def test_a_turkish_capital_is_read_without_error() -> None:
@@ -180,6 +206,17 @@ def _is_word(letter: str) -> bool:
         ("Analyst: Overweight", 1),
         ("Crude and cancer drug shares of United Trust", 0),
         ("Best Buy opens store", 0),
+        ("Kinder Morgan", 0),
+        ("Reports Q2 EPS $0.71 vs $0.61 Est", 1),
+        ("Reports Q2 EPS $0.51 vs $0.61 Est", -1),
+        ("Q2 EPS of $0.43 vs $0.29 Est; Revenue of $144.20M vs $146.40M Est", 0),
+        ("Broker Maintains Outperform, Lowers Price Target to $88", -1),
+        ("Broker Maintains Underperform, Raises PT from $5 to $7", 1),
+        ("Upgrades from Underperform to Neutral", 1),
+        ("Initiates Coverage with Outperform Rating", 1),
+        ("Shares are trading lower", -1),
+        ("Shares Up 9.9%", 1),
+        ("Is it a buy after its plunge?", 0),
     ],
 )
 def test_sentiment_has_the_sign_that_a_holder_sees(text: str, sign: int) -> None:
@@ -191,6 +228,55 @@ def test_sentiment_has_the_sign_that_a_holder_sees(text: str, sign: int) -> None
 @given(st.text(max_size=60))
 def test_sentiment_stays_between_minus_one_and_one(text: str) -> None:
     assert -1.0 <= sentiment(text) <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("EPS $0.43 vs $0.29 Est", "EPS figure_beats Est"),
+        ("EPS $0.19 vs $0.19", "EPS figure_meets"),
+        ("EPS $(0.05) vs $(0.10) Est", "EPS figure_beats Est"),
+        ("EPS -$0.10 vs. Est. $0.05", "EPS figure_misses"),
+        ("Sales $635M-$655M vs $658.3M Est", "Sales figure_misses Est"),
+        ("Sales $82-$92M vs $90M Est", "Sales figure_meets Est"),
+        ("Sales $1.1B versus consensus 900M", "Sales figure_beats"),
+        ("EPS $0.02 Down From $0.12", "EPS figure_less"),
+        ("up 9.9%, now down about 5 percent", "percent_up, percent_down"),
+        ("+.25% and -0.16% of 10%-12%", "percent_up and percent_down of 10%-12%"),
+        ("Google vs Apple from 2 to 3", "Google vs Apple from 2 to 3"),
+        ("vs vs vs $ from from %", "vs vs vs $ from from %"),
+    ],
+)
+def test_figures_become_words(text: str, told: str) -> None:
+    assert " ".join(figures_told(text).split()) == told
+
+
+@given(st.text(alphabet="$0123456789.,()-~ KMBvsfromup%", max_size=60))
+def test_any_figures_are_read_without_error(text: str) -> None:
+    assert isinstance(figures_told(text), str)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Our Penny Stock Alerts gained 2,100%", "Get more winners like these", "Message Board Posts"],
+)
+def test_an_advert_says_nothing(text: str) -> None:
+    names, pattern = company_names()
+    reading = read_headline(text, names=names, pattern=pattern)
+
+    assert (reading.categories, reading.sentiment) == ((), 0.0)
+
+
+def test_a_list_has_a_tone_only_where_it_names_companies() -> None:
+    names, pattern = company_names()
+
+    def tone(text: str) -> float:
+        return read_headline(text, names=names, pattern=pattern).sentiment
+
+    assert tone("Top Upgrades for Monday") == 0.0
+    assert tone("Top Upgrades (IBM, AAPL)") > 0.1
+    assert tone("10 Worst Performing S&P 500 Stocks of the Crash") == 0.0
+    assert tone("Daily Biotech Pulse: Amgen Soars") == 0.0
 
 
 @given(

@@ -91,6 +91,17 @@ def test_a_symbol_among_the_cashtags_is_never_mislinked(text: str, symbol: str) 
         ("Price Target Raised, H-1B Visa", ()),
         ("ask @Microsoft", ()),
         ("CEO Says US GDP UP", ()),
+        ("Barrick Gold (GOLD) rises", ("GOLD",)),
+        ("Apple Inc.'s (NASDAQ:AAPL) quarter", ("AAPL",)),
+        ("Tesla Motors (NASDAQ: TSLA), Ford Motor Company", ("TSLA", "F")),
+        ("Volume Movers (AAWW, NICE, BRK.B)", ("AAWW", "NICE", "BRK.B")),
+        ("Option Activity: FSLR, A, ISRG", ("FSLR", "A", "ISRG")),
+        ("Movers: HIL, BBBY, SAVA, MX…", ("HIL", "BBBY", "SAVA", "MX")),
+        ("The chief (CEO) of a fund (ETF)", ()),
+        ("say it (N)ot", ()),
+        ("Sales $658.3M, 3M", ("MMM",)),
+        ("GM$T and AT&T", ("T",)),
+        ("update (new) ZZZ", ()),
     ],
 )
 def test_company_names_are_found_as_whole_names(headline: str, expected: tuple[str, ...]) -> None:

@@ -9,12 +9,24 @@ from catalyst.data.enrichment.phrases import phrase_pattern
 from catalyst.data.enrichment.tables import table
 from catalyst.strategy.params import CATEGORIES
 
+_FIGURES = ("figures",)
+_DIGIT = re.compile(r"\d")
+_YEAR = re.compile(r"\bfy\s?'?\d{2,4}\b")
+_QUARTER = re.compile(r"\b(?:q[1-4]|[1-4]q)(?:\s?'?\d{2,4})?\b")
+_FIGURE = re.compile(
+    r"[$€£]\s?\d[\d.,]*\d?(?:\s?(?:[kmb]|bn|mln|bln|million|billion)\b)?"
+    r"|(?<![\w.])\d[\d.,]*\s?%"
+    r"|(?<![\w.])\d[\d.,]*(?:[kmb]\b|\s(?:million|billion|mln|bln)\b)?(?=\s(?:of\s)?shares\b)"
+    r"|(?<![\w.])\d[\d.,]*(?:[mb]|bn|\s(?:million|billion|mln|bln))\b"
+)
+
 
 def categories(prose: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Find the catalyst categories that a text speaks of.
 
     Whole words only, any case. Where phrases overlap the longest at the leftmost place counts
-    ("license agreement" is a partnership).
+    ("license agreement" is a partnership). Figures (EPS, revenue, a quarter) mean earnings unless
+    the text speaks of what is to come before ("Sees Q1 EPS" is guidance).
 
     Parameters
     ----------
@@ -26,13 +38,26 @@ def categories(prose: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     names : tuple of str
         In the order of `CATEGORIES`, each once.
     keywords : tuple of str
-        The lower-case phrases that were found, in order of first appearance.
+        The lower-case phrases that were found, in order of first appearance; ``#`` stands for a
+        figure.
     """
-    pattern, meaning = _lexicon()
+    pattern, meaning, forecasting = _lexicon()
     # Lowered here rather than matched in any case: `re` lets a Turkish dotted I match an i.
-    keywords = tuple(dict.fromkeys(pattern.findall(prose.lower())))
-    spoken = {name for keyword in keywords for name in meaning[keyword]}
-    return tuple(name for name in CATEGORIES if name in spoken), keywords
+    text = prose.lower()
+    if _DIGIT.search(text):
+        text = _FIGURE.sub("#", _QUARTER.sub("q#", _YEAR.sub("fy", text)))
+    spoken: set[str] = set()
+    keywords: dict[str, None] = {}
+    ahead = False
+    for keyword in pattern.findall(text):
+        names = meaning[keyword]
+        ahead = ahead or keyword in forecasting
+        if names == _FIGURES:
+            names = () if ahead else ("earnings",)
+        if names:
+            spoken.update(names)
+            keywords[keyword] = None
+    return tuple(name for name in CATEGORIES if name in spoken), tuple(keywords)
 
 
 def breaking_words(prose: str) -> tuple[str, ...]:
@@ -56,15 +81,18 @@ def breaking_words(prose: str) -> tuple[str, ...]:
 
 
 @cache
-def _lexicon() -> tuple[re.Pattern[str], dict[str, tuple[str, ...]]]:
-    meaning: dict[str, list[str]] = {}
+def _lexicon() -> tuple[re.Pattern[str], dict[str, tuple[str, ...]], frozenset[str]]:
+    content = table("categories")
+    meaning: dict[str, tuple[str, ...]] = {}
     for name in CATEGORIES:
-        for phrase in table("categories")[name]:
-            meaning.setdefault(phrase, []).append(name)
-    return (
-        phrase_pattern(meaning),
-        {phrase: tuple(names) for phrase, names in meaning.items()},
-    )
+        for phrase in content[name]:
+            meaning[phrase] = (*meaning.get(phrase, ()), name)
+    meaning |= dict.fromkeys(content["figures"], _FIGURES)
+    meaning |= dict.fromkeys(content["nothing"], ())
+    forecasting = frozenset(content["forecasting"])
+    for phrase in forecasting:
+        meaning.setdefault(phrase, ())
+    return phrase_pattern(meaning), meaning, forecasting
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from catalyst.data.enrichment.categories import breaking_words, categories
+from catalyst.data.enrichment.noise import is_advert, is_list, is_roundup
 from catalyst.data.enrichment.sentiment import sentiment
 from catalyst.data.enrichment.text import plain, prose
 from catalyst.data.enrichment.tickers import Names, cashtags, company_symbols, raters
@@ -51,16 +52,18 @@ def read_headline(headline: str, *, names: Names, pattern: re.Pattern[str]) -> R
     whole, cut = cashtags(text)
     named = not (whole or cut)
     tickers = company_symbols(text, names, pattern) if named else whole
-    kinds, keywords = categories(words)
+    advert = is_advert(words)
+    kinds, keywords = ((), ()) if advert else categories(words)
     if named and "analyst" in kinds:
         tickers = tuple(symbol for symbol in tickers if symbol not in raters())
     breaking = breaking_words(words)
+    toneless = advert or is_roundup(words) or (not tickers and is_list(words))
     return Reading(
         tickers=tickers,
         named=named,
         categories=kinds,
         keywords=tuple(dict.fromkeys((*keywords, *breaking))),
-        sentiment=sentiment(words),
+        sentiment=0.0 if toneless else sentiment(words),
         breaking=bool(breaking),
     )
 

@@ -14,7 +14,22 @@ from catalyst.data.symbols import joined_symbol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NAME_EDGE = "@$"
+# Behind a point or a sign of money, "3M" is the rest of a figure.
+_NAME_EDGE = "@$€£."
+_CLASSED = r"[A-Z]{1,5}(?:[.\-/][A-Z])?"
+_SYMBOL = re.compile(_CLASSED)
+_PARENTHESES = re.compile(rf"\(({_CLASSED}(?:,\s?{_CLASSED}){{0,200}})\)(?!\w)")
+_EXCHANGE = re.compile(
+    rf"\b(?:NYSE|NASDAQ|Nasdaq|AMEX)(?:\s?(?:MKT|ARCA|Arca|American))?\s?:\s?({_CLASSED})\b"
+)
+_TAIL = re.compile(rf":\s?({_CLASSED}(?:,\s?{_CLASSED}){{1,200}})(?=\s?(?:{CUT}|\.\.\.)?$)")
+# What may stand between a name and its symbol: the firm's legal form.
+_BEHIND = re.compile(
+    r"(?:,?\s(?:Inc|Corp|Co|Ltd|plc|PLC|Corporation|Company|Group|Holdings|Limited|N\.V|S\.A|SA|AG)\b"
+    r"\.?){0,3}(?:\s'?s)?\s?\((?:[A-Za-z ]{3,12}:\s?)?"
+)
+_REACH = 40
+_NAMED = re.compile(r"[A-Z][\w.&'!-]*\s$")
 
 _joined = lru_cache(maxsize=1 << 14)(joined_symbol)
 
@@ -84,7 +99,7 @@ def _spelling(symbol: str) -> re.Pattern[str]:
 
 
 def company_symbols(plain_text: str, names: Names, pattern: re.Pattern[str]) -> tuple[str, ...]:
-    """Find the companies that a text calls by name.
+    """Find the companies that a text calls by name, or by a symbol written as one.
 
     Parameters
     ----------
@@ -97,14 +112,56 @@ def company_symbols(plain_text: str, names: Names, pattern: re.Pattern[str]) -> 
     -------
     tuple of str
         Symbols in order of appearance. Of names that overlap the longest counts ("Apple
-        Hospitality" is not Apple). Mentions (``@Microsoft``) are accounts, not companies.
+        Hospitality" is not Apple). Mentions (``@Microsoft``) are accounts, not companies. Symbols
+        count behind an exchange ("NYSE: VZ"), in parentheses behind a name or in a list ("Itron
+        (ITRI)", "(AAWW, NICE)"), and in a list at the end ("Option Activity: FSLR, A, ISRG");
+        other capitals don't. A symbol behind a name is stronger than the table ("Barrick (GOLD)").
     """
-    symbols: dict[str, None] = {}
-    for found in pattern.finditer(plain_text):
-        if found.start() and plain_text[found.start() - 1] in _NAME_EDGE:
+    found: dict[str, None] = {}
+    written = written_symbols(plain_text)
+    starts = {start for start, _ in written}
+    called: list[tuple[int, tuple[str, ...]]] = []
+    for match in pattern.finditer(plain_text):
+        start, end = match.span()
+        if (start and plain_text[start - 1] in _NAME_EDGE) or plain_text.startswith("$", end):
             continue
-        symbols.update(dict.fromkeys(names[found[0]]))
-    return tuple(symbols)
+        if starts and (behind := _BEHIND.match(plain_text, end)) and behind.end() in starts:
+            continue
+        called.append((start, names[match[0]]))
+    for _, symbols in sorted([*called, *written]):
+        found.update(dict.fromkeys(symbols))
+    return tuple(found)
+
+
+def written_symbols(plain_text: str) -> list[tuple[int, tuple[str, ...]]]:
+    """Find the symbols that a text writes as such, without a dollar sign.
+
+    Returns
+    -------
+    list of (int, tuple of str)
+        Where each stands, and its joined symbol.
+    """
+    found: dict[int, str] = {}
+    if "(" in plain_text:
+        for match in _PARENTHESES.finditer(plain_text):
+            listed = _SYMBOL.findall(match[1])
+            # One alone stands behind a name, else it may be any abbreviation.
+            start = match.start()
+            if len(listed) > 1 or _NAMED.search(plain_text, max(start - _REACH, 0), start):
+                _take(found, match.start(1), match[1])
+    if ":" in plain_text:
+        for match in _EXCHANGE.finditer(plain_text):
+            found[match.start(1)] = match[1]
+        tail = _TAIL.search(plain_text, plain_text.rfind(":"))
+        if tail is not None:
+            _take(found, tail.start(1), tail[1])
+    hidden = _not_symbols()
+    return [(at, (_joined(symbol),)) for at, symbol in found.items() if symbol not in hidden]
+
+
+def _take(found: dict[int, str], start: int, listed: str) -> None:
+    for match in _SYMBOL.finditer(listed):
+        found[start + match.start()] = match[0]
 
 
 def company_names(more: Mapping[str, str] | None = None) -> tuple[Names, re.Pattern[str]]:
@@ -135,6 +192,11 @@ def company_names(more: Mapping[str, str] | None = None) -> tuple[Names, re.Patt
 def raters() -> frozenset[str]:
     """Give the symbols of the banks that rate other companies."""
     return frozenset(table("companies")["raters"])
+
+
+@cache
+def _not_symbols() -> frozenset[str]:
+    return frozenset(table("companies")["not_symbols"])
 
 
 @cache
