@@ -15,9 +15,11 @@ from vendor_server import Fault, VendorServer
 
 from catalyst.data.calendar import DAY_NS, MINUTE_NS, SECOND_NS
 from catalyst.data.lake import Lake
+from catalyst.data.partition import only_writer
+from catalyst.data.vendors import landing
 from catalyst.data.vendors.chunks import midnight_ns, span_of
-from catalyst.data.vendors.protocol import Request, Span
-from catalyst.errors import InputError
+from catalyst.data.vendors.protocol import Chunk, Request, Span
+from catalyst.errors import InputError, LakeError
 
 THREE = ("AAA", "BBB", "BRK.B")
 HOURLY = asked("bars", symbols=THREE, timeframe="1h")
@@ -282,6 +284,22 @@ def test_actions_become_splits_dividends_and_renames(server: VendorServer, lake:
     assert found["source"].unique().to_list() == ["alpaca"]
 
 
+def test_a_dividend_is_found_though_it_is_paid_after_the_span(
+    server: VendorServer, lake: Path
+) -> None:
+    # Alpaca finds actions by the date on which they are processed, here five days later.
+    server.market.dividends = [
+        ("AAA", dt.date(2024, 5, 9), 0.25, False),
+        # Of the days after, and of the days before.
+        ("AAA", dt.date(2024, 5, 13), 0.5, False),
+        ("AAA", dt.date(2024, 4, 18), 0.75, False),
+    ]
+    watch = Watch()
+    pulled(lake, alpaca(server, watch, lake.parent), asked("actions"), watch)
+
+    assert Lake(lake).actions()["value"].to_list() == [0.25]
+
+
 def test_an_action_that_the_lake_has_no_kind_for_is_named(server: VendorServer, lake: Path) -> None:
     watch = Watch()
     found = {"corporate_actions": {"spin_offs": [{"source_symbol": "AAA"}]}}
@@ -345,10 +363,10 @@ def test_a_pull_that_was_cut_short_goes_on_where_it_was(
     server.seen.clear()
 
     class Stopped(Watch):
-        def began(self, chunk: object) -> None:
+        def began(self, chunk: Chunk) -> None:
             if len(self.chunks) == 3:
                 raise KeyboardInterrupt
-            super().began(chunk)  # type: ignore[arg-type]
+            super().began(chunk)
 
     stopped = Stopped()
     with pytest.raises(KeyboardInterrupt):
@@ -357,6 +375,46 @@ def test_a_pull_that_was_cut_short_goes_on_where_it_was(
 
     assert bytes_of(tmp_path / "lake") == bytes_of(tmp_path / "smooth")
     assert stopped.chunks + watch.chunks == smooth.chunks
+
+
+def test_a_refresh_that_goes_on_counts_from_when_it_began(server: VendorServer, lake: Path) -> None:
+    request = asked("bars", symbols=("AAA",), timeframe="1m", first=dt.date(2024, 4, 29))
+    server.market.minutes_apart = 30
+    watch = Watch()
+    pulled(lake, alpaca(server, watch, lake.parent), request, watch)
+    stamps = ["2024-04-30T14:00:00Z", "2024-05-01T14:00:00Z"]
+    server.market.revised_bars = {("AAA", stamp): 12.34 for stamp in stamps}
+    began_ns = NOON_NS + DAY_NS
+
+    class Stopped(Watch):
+        def began(self, chunk: Chunk) -> None:
+            if self.chunks:
+                raise KeyboardInterrupt
+            super().began(chunk)
+
+    stopped = Stopped()
+    vendor = alpaca(server, stopped, lake.parent)
+    with pytest.raises(KeyboardInterrupt):
+        pulled(lake, vendor, request, stopped, now_ns=began_ns, refresh=True)
+    later_ns = began_ns + 60 * MINUTE_NS
+    vendor = alpaca(server, watch, lake.parent)
+    pulled(lake, vendor, request, watch, now_ns=later_ns, refresh=True)
+    found = Lake(lake).bars("1m").filter(~pl.col("known_is_assumed"))
+
+    assert [text_of(ns) for ns in found["ts"].dt.timestamp("ns")] == stamps
+    assert found["known_at"].dt.timestamp("ns").to_list() == [began_ns, began_ns]
+
+
+def test_a_chunk_that_could_not_be_stored_is_fetched_again(
+    server: VendorServer, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing, "WAIT_S", 0.0)
+    watch = Watch()
+    with only_writer(lake), pytest.raises(LakeError, match="is being written by process"):
+        pulled(lake, alpaca(server, watch, lake.parent), HOURLY, watch)
+    report = pulled(lake, alpaca(server, watch, lake.parent), HOURLY, watch)
+
+    assert report.tables["bars"].imported == 315
 
 
 def test_sip_ends_sixteen_minutes_ago_and_that_is_said(server: VendorServer, lake: Path) -> None:

@@ -166,7 +166,7 @@ def test_a_span_before_the_listing_is_empty_and_not_a_failure(
     server: VendorServer, lake: Path
 ) -> None:
     watch = Watch()
-    request = daily("bars")
+    request = daily("bars", "actions")
     bars = server.market.bars("AAA", "1d", request.span.start_ns, NOON_NS)
     server.market.hidden_bars = {("AAA", bar["t"]) for bar in bars}
     report = pulled(lake, yahoo(server, watch, lake.parent), request, watch)

@@ -47,7 +47,10 @@ class Watch:
     def began(self, chunk: Chunk) -> None:
         self.chunks.append(chunk)
 
-    def ended(self, chunk: Chunk, rows: int) -> None:
+    def paged(self, rows: int) -> None:
+        pass
+
+    def ended(self, chunk: Chunk) -> None:
         pass
 
 

@@ -239,9 +239,10 @@ def _alpaca_actions(market: Market, symbols: set[str], query: dict[str, str]) ->
             row |= {"new_rate": new, "old_rate": old, "ex_date": str(date)}
             found[name].append(row | {"process_date": str(date)})
     for number, (symbol, date, rate, special) in enumerate(market.dividends):
-        if symbol in symbols and first <= date <= last:
+        processed = date + dt.timedelta(days=5)
+        if symbol in symbols and first <= processed <= last:
             row = {"id": f"d-{number}", "symbol": symbol, "rate": rate, "special": special}
-            row |= {"foreign": False, "ex_date": str(date), "process_date": str(date)}
+            row |= {"foreign": False, "ex_date": str(date), "process_date": str(processed)}
             found["cash_dividends"].append(row)
     for old_name, new_name, date in market.renames:
         if {old_name, new_name} & symbols and first <= date <= last:

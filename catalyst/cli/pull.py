@@ -261,10 +261,13 @@ class _Screen:
 
         self._update(description=f"pulling {described(chunk)}")
 
-    def ended(self, chunk: Chunk, rows: int) -> None:
-        del chunk
+    def paged(self, rows: int) -> None:
         self._rows += rows
-        self._update(advance=1, rows=self._rows)
+        self._update(rows=self._rows)
+
+    def ended(self, chunk: Chunk) -> None:
+        del chunk
+        self._update(advance=1)
 
     def _update(self, **changes: object) -> None:
         if self._progress is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,6 +51,7 @@ _SIP_DELAY_NS = 16 * MINUTE_NS
 _BAR_MONTHS = {"1m": 1, "5m": 3, "15m": 12, "1h": 12, "1d": 120}
 _SYMBOLS_A_CHUNK = 40
 _SETTLED_NS = {"bars": 5 * DAY_NS, "news": 2 * DAY_NS, "actions": 30 * DAY_NS}
+_PROCESSED_LATER = dt.timedelta(days=60)
 _INVALID_SYMBOL = re.compile(r"invalid symbols?:? *([^\s\",;]+)", re.IGNORECASE)
 _LONGEST_WORDS = 160
 
@@ -203,10 +205,12 @@ class Alpaca:
         from alpaca.data.enums import CorporateActionsType
         from alpaca.data.requests import CorporateActionsRequest
 
+        first, last = date_of(chunk.span.start_ns), last_date_of(chunk.span)
         fields = CorporateActionsRequest(
             types=[CorporateActionsType(name) for name in (*ACTION_TYPES, *NAMED_ONLY)],
-            start=date_of(chunk.span.start_ns),
-            end=last_date_of(chunk.span),
+            start=first,
+            # They are found by the date on which they are processed: a dividend's is its payment.
+            end=last + _PROCESSED_LATER,
             limit=_ACTIONS_A_PAGE,
         ).to_request_fields()
         fields["types"] = ",".join(fields["types"])
@@ -218,7 +222,7 @@ class Alpaca:
             missing += unknown
             found += _read(_named, answer.get("corporate_actions") or {})
         # One page, however many came: dividends of one day are added up.
-        frame, notes = _read(action_rows, found)
+        frame, notes = _read(lambda actions: action_rows(actions, first=first, last=last), found)
         yield Page(frame, unknown=missing, notes=notes)
 
     def _pages(

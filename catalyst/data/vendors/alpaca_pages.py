@@ -84,13 +84,14 @@ def news_rows(articles: Sequence[Mapping[str, Any]]) -> tuple[pl.DataFrame, pl.S
 
 
 def action_rows(
-    actions: Iterable[tuple[str, Mapping[str, Any]]],
+    actions: Iterable[tuple[str, Mapping[str, Any]]], *, first: dt.date, last: dt.date
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Read corporate actions, given with the name of their list (``forward_splits``).
 
     Cash dividends of one symbol and ex-date, an ordinary and a special one, are added up, since the
     lake holds one a day; the vendor's ids keep one that is given twice from counting twice. A
-    change of name is effective on its process date, or on the next session.
+    change of name is effective on its process date, or on the next session. Actions of days before
+    `first` or after `last` are those of other requests.
 
     Returns
     -------
@@ -103,16 +104,22 @@ def action_rows(
     dividends: dict[tuple[str, str], dict[str, float]] = {}
     others: dict[str, int] = {}
     for kind, one in actions:
+        day = one.get("process_date" if kind == "name_changes" else "ex_date")
+        if isinstance(day, str) and not str(first) <= day <= str(last):
+            continue
         if kind in {"forward_splits", "reverse_splits"}:
             new, old = one.get("new_rate"), one.get("old_rate")
             value = float(new) / float(old) if new and old else None
-            rows.append(_action(one.get("symbol"), one.get("ex_date"), "split", value))
+            rows.append(_action(one.get("symbol"), day, "split", value))
         elif kind == "cash_dividends":
-            key = (str(one.get("symbol")), str(one.get("ex_date")))
-            name = str(one.get("id") or f"{one.get('rate')} {one.get('special')}")
-            dividends.setdefault(key, {})[name] = float(one.get("rate") or 0)
+            symbol, rate = one.get("symbol"), one.get("rate")
+            if symbol and day and rate:
+                name = str(one.get("id") or f"{rate} {one.get('special')}")
+                dividends.setdefault((str(symbol), str(day)), {})[name] = float(rate)
+            else:
+                rows.append(_action(symbol, day, "dividend", rate))
         elif kind == "name_changes":
-            row = _action(one.get("old_symbol"), _session_from(one.get("process_date")), "rename")
+            row = _action(one.get("old_symbol"), _session_from(day), "rename")
             rows.append(row | {"new_symbol": one.get("new_symbol")})
         else:
             others[kind] = others.get(kind, 0) + 1

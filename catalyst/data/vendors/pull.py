@@ -33,7 +33,7 @@ class TableCounts:
     unfinished : int
         Bars that had not ended, left to the next pull; not in the sum.
     pages, chunks : int
-        Answers with rows or without, and pieces of work done.
+        Answers, and pieces of work done.
     """
 
     given: int = 0
@@ -101,7 +101,10 @@ class Screen(Protocol):
     def began(self, chunk: Chunk) -> None:
         """Learn which chunk is fetched now."""
 
-    def ended(self, chunk: Chunk, rows: int) -> None:
+    def paged(self, rows: int) -> None:
+        """Learn of rows that arrived."""
+
+    def ended(self, chunk: Chunk) -> None:
         """Learn that it is in the lake, or failed."""
 
 
@@ -222,10 +225,10 @@ def _work(
         screen.began(chunk)
         counts = report.tables[chunk.table]
         try:
-            pages = _fetched(vendor, request, chunk, fetched_ns, counts)
+            pages = _fetched(vendor, request, chunk, fetched_ns, counts, screen)
         except VendorError as error:
             report.failed.append((described(chunk), str(error)))
-            screen.ended(chunk, 0)
+            screen.ended(chunk)
             in_a_row += 1
             if in_a_row == _FAILURES_IN_A_ROW:
                 report.left = len(chunks) - number - 1
@@ -259,16 +262,22 @@ def _work(
         if not chunk.again:
             asked.setdefault(chunk.table, set()).update(known)
         had.setdefault(chunk.table, set()).update(_symbols_in(pages))
-        screen.ended(chunk, 0 if found is None else found.given)
+        screen.ended(chunk)
     return {table: symbols - had.get(table, set()) for table, symbols in asked.items()}
 
 
 def _fetched(
-    vendor: Vendor, request: Request, chunk: Chunk, fetched_ns: int, counts: TableCounts
+    vendor: Vendor,
+    request: Request,
+    chunk: Chunk,
+    fetched_ns: int,
+    counts: TableCounts,
+    screen: Screen,
 ) -> list[Page]:
     pages = []
     for page in vendor.fetch(request, chunk):
-        counts.pages += 1
+        counts.pages += not page.unknown or page.frame.height > 0
+        screen.paged(page.frame.height)
         if chunk.table == "bars":
             kept = finished(page.frame, request.timeframe, fetched_ns=fetched_ns)
             counts.unfinished += page.frame.height - kept.height

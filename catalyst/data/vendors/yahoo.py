@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from catalyst.data import calendar, timeframes
 from catalyst.data.calendar import DAY_NS, SECOND_NS
 from catalyst.data.settings import Settings
@@ -139,7 +141,7 @@ class Yahoo:
         if found is None or splits is None:
             yield Page(empty(chunk.table), unknown=(symbol,))
             return
-        found = found[[_inside(stamp, chunk.span) for stamp in found.index]]
+        found = found[np.array([_inside(stamp, chunk.span) for stamp in found.index], dtype=bool)]
         if chunk.table == "actions":
             yield Page(action_rows(symbol, found, splits))
         else:
