@@ -23,7 +23,7 @@ from catalyst.data.checks import (
     volumes,
 )
 from catalyst.data.checks.findings import Finding, worst_first
-from catalyst.data.checks.kinds import BAR_KINDS, KINDS, QUARANTINE_KINDS
+from catalyst.data.checks.kinds import BAR_KINDS, KINDS, NEWS_KINDS, QUARANTINE_KINDS
 from catalyst.data.checks.known import read_known
 from catalyst.data.checks.panel import read_panel
 from catalyst.data.checks.thresholds import DEFAULTS, Thresholds
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from catalyst.data.checks.panel import Panel
     from catalyst.data.lake import Lake
 
-TABLES = ("bars", "quarantine")
+TABLES = ("bars", "news", "quarantine")
 _Tell = Callable[[str], None]
 
 
@@ -110,6 +110,11 @@ def check(
     in_lake = summarised(lake)
     if "bars" in tables and asked & BAR_KINDS.keys():
         found += _bars(lake, wanted, start, end, thresholds, tell)
+    if "news" in tables and asked & NEWS_KINDS.keys() and in_lake["news"]:
+        from catalyst.data.checks.news import news_findings
+
+        tell("looking at news")
+        found += news_findings(lake, thresholds, symbols=wanted, start=start, end=end)
     if "quarantine" in tables and asked & QUARANTINE_KINDS.keys():
         found += rejected.quarantine_findings(lake)
     kept = [one for one in found if one.kind in asked]

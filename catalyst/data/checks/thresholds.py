@@ -188,6 +188,10 @@ class Thresholds:
     """A day with less than this share of its weekday's habit may be an outage (stocknet: 20 rows
     of a median of 106)."""
     outage_day_surprise: float = 12.0
+    outage_beside_frac: float = 0.4
+    """The same for a day beside an outage."""
+    outage_alive_frac: float = 0.55
+    """Share of days around on which there must be news at all."""
     outage_window_days: int = 28
     """Habits are taken from so many days before and after."""
     outage_least_rows: float = 8.0
@@ -198,30 +202,41 @@ class Thresholds:
     flood_copies: int = 20
     """Copies of one story on a symbol: stocknet's 99 % quantile of cascades is 19."""
     flood_hours: float = 24.0
+    flood_least_words: int = 4
+    """Texts of fewer words are alike by nature."""
     copies_same_author: int = 5
-    author_share: float = 0.2
-    """One account of many that writes this share of a symbol's rows."""
+    """One text of one account within `flood_hours`."""
     author_rows: int = 50
     author_repeat_frac: float = 0.5
     """Of an account's rows that only repeat its own texts."""
-    mislinked_frac: float = 0.2
-    """Share of a symbol's rows; stocknet: D 95 %, T 72 %, UN 27 %, V 11 %."""
+    mislinked_frac: float = 0.03
+    """Share of a symbol's rows; stocknet: D 94 %, T 68 %, V and UN 10 %, others below 2 %."""
     mislinked_least: int = 5
+    mislinked_unspoken_frac: float = 0.15
+    mislinked_tagged_frac: float = 0.7
+    """A provider whose texts have cashtags so often."""
     impersonator_edit: int = 1
     impersonator_least_letters: int = 4
     """Shorter names (AP, FT) are parts of too many others."""
+    impersonator_misspelt_letters: int = 6
+    """A letter away from shorter ones are other words."""
     stale_days: float = 30.0
     """stocknet: 147 retweets of older posts."""
     late_days: float = 1.0
     republished_days: float = 2.0
     """The same words of the same source after so many days, as new."""
+    republished_longest_days: float = 60.0
+    """After longer a headline's pattern may come back by chance ("X upgraded to Buy")."""
+    retold_least_words: int = 9
     republished_least_words: int = 6
+    republished_named: int = 3
+    """Sources with fewer such articles are told together."""
     republished_most: int = 3
     """Texts that come back more often are a column's title (52-week highs)."""
     date_only_frac: float = 0.5
     date_only_least: int = 20
     profile_least_rows: int = 200
-    profile_gain: float = 0.15
+    profile_gain: float = 0.25
 
 
 DEFAULTS = Thresholds()
