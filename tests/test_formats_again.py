@@ -62,7 +62,7 @@ def test_a_typed_row_read_again_has_the_same_values(tmp_path: Path) -> None:
         {"a": [1, None], "b": [0.5, 2.0], "c": [True, False], "d": [["x", "y"], []], "e": ["1", ""]}
     )
     frame.write_parquet(path)
-    [first] = open_file(path, table="bars").blocks()
+    [first] = open_file(path, table="news").blocks()
 
     [second] = opened_again(_kept(first), file="x", options={"format": "parquet"}).blocks()
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalyst.errors import ImportFileError
+from catalyst.data.frames import json_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,53 +70,7 @@ class Given:
         if self.raw is not None:
             return list(self.raw[rows])
         picked = (self.frame if self.original is None else self.original)[rows]
-        return [_json(row) for row in picked.iter_rows(named=True)]
-
-
-def given_together(given: Sequence[Given]) -> Given:
-    """Put the rows of several files into one, for facts that only all of them together tell.
-
-    Files are named together then, and lines count through them, unless there is one file only.
-    """
-    import polars as pl
-
-    if len(given) == 1:
-        return given[0]
-    frame = pl.concat([one.frame for one in given], how="diagonal_relaxed")
-    broken = [row for one in given for row in one.broken]
-    notes = tuple(dict.fromkeys(note for one in given for note in one.notes))
-    return Given(frame, ", ".join(one.file for one in given), None, broken, notes)
-
-
-def frame_given(data: object) -> pl.DataFrame:
-    """Take a polars, pandas or Arrow table as a polars frame, without copying where possible.
-
-    Raises
-    ------
-    ImportFileError
-        If it is something else.
-    """
-    import polars as pl
-
-    if isinstance(data, pl.DataFrame):
-        return data
-    if isinstance(data, pl.LazyFrame):
-        return data.collect()
-    kind = type(data)
-    foreign: Any = data
-    if kind.__module__.startswith("pandas") and hasattr(foreign, "reset_index"):
-        # pandas keeps the time in the index as often as not.
-        told = foreign.index.nlevels > 1 or foreign.index.name is not None
-        flat = foreign.reset_index() if told or hasattr(foreign.index, "tz") else foreign
-        flat = flat.rename(columns=str)
-        return pl.from_pandas(flat, nan_to_null=False)
-    if hasattr(foreign, "__arrow_c_stream__"):
-        table = pl.from_arrow(foreign)
-        if isinstance(table, pl.DataFrame):
-            return table
-    raise ImportFileError(
-        f"a {kind.__module__}.{kind.__name__} is no table; expected polars, pandas or Arrow"
-    )
+        return [json_text(row) for row in picked.iter_rows(named=True)]
 
 
 def joined_text(frame: pl.DataFrame, names: tuple[str, ...]) -> pl.Series:
@@ -151,25 +102,3 @@ def time_columns(frame: pl.DataFrame, names: tuple[str, ...]) -> tuple[str, ...]
         return names
     dates = [name for name in frame.columns if name.strip().lower() == "date" and name != names[0]]
     return (dates[0], names[0]) if dates else names
-
-
-def _json(row: dict[str, object]) -> str:
-    return json.dumps(
-        {name: _plain(value) for name, value in row.items()},
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
-
-
-def _plain(value: object) -> object:
-    if value is None or isinstance(value, str | int):
-        return value
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return value
-        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
-    if isinstance(value, dict):
-        return {str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return [_plain(part) for part in value]
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -155,7 +155,7 @@ class Lake:
             fetched_at_ns=fetched_at_ns,
             covered_until_ns=covered_until_ns,
         )
-        return import_bars(self.root, [opened_frame(data, file)], options)
+        return import_bars(self.root, [opened_frame(data, file, lists=False)], options)
 
     def add_news(
         self,
@@ -291,7 +291,7 @@ class Lake:
             fetched_at_ns=fetched_at_ns,
             covered_until_ns=covered_until_ns,
         )
-        return import_actions(self.root, [opened_frame(data, file)], options)
+        return import_actions(self.root, [opened_frame(data, file, lists=False)], options)
 
     def add_universe(
         self,
@@ -317,7 +317,7 @@ class Lake:
         Returns and raises what `add_bars` does.
         """
         options = UniverseOptions(mapping=mapping, tz=tz, date_format=date_format)
-        return import_universe(self.root, [opened_frame(data, file)], options)
+        return import_universe(self.root, [opened_frame(data, file, lists=False)], options)
 
     def actions(self) -> pl.DataFrame:
         """Read the corporate actions.

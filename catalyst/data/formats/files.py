@@ -96,7 +96,7 @@ def _guessed(seen: Seen, table: str) -> Opened:
 def _open(seen: Seen, format_: str, table: str, notes: Sequence[str]) -> Opened:
     content = seen.content
     if format_ == parquet.FORMAT:
-        return parquet.open_parquet(content, notes)
+        return parquet.open_parquet(content, table, notes)
     if seen.format == parquet.FORMAT:
         raise ImportFileError(f"{shown(content.path)} is Parquet; expected {format_} as you said")
     if format_ == CSV:

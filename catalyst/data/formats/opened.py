@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from catalyst.data.given import FRAME, Given, frame_given
+from catalyst.data.frames import frame_given, known_frame
+from catalyst.data.given import FRAME, Given
 
 _FRAME_ROWS = 1_000_000
 
@@ -44,7 +45,9 @@ class Opened:
         return self.read()
 
 
-def opened_frame(data: object, file: str = FRAME, *, block_rows: int = _FRAME_ROWS) -> Opened:
+def opened_frame(
+    data: object, file: str = FRAME, *, block_rows: int = _FRAME_ROWS, lists: bool = True
+) -> Opened:
     """Take a polars, pandas or Arrow table as an opened file.
 
     Parameters
@@ -55,6 +58,8 @@ def opened_frame(data: object, file: str = FRAME, *, block_rows: int = _FRAME_RO
         Name under which rejected rows are kept.
     block_rows
         Largest number of rows of a block.
+    lists
+        Whether lists of text stay, as the tickers of an article; see `known_frame`.
 
     Raises
     ------
@@ -63,7 +68,7 @@ def opened_frame(data: object, file: str = FRAME, *, block_rows: int = _FRAME_RO
     """
     import numpy as np
 
-    frame = frame_given(data)
+    frame = known_frame(frame_given(data), lists=lists)
 
     def read() -> Iterator[Given]:
         for start in range(0, max(frame.height, 1), block_rows):

@@ -12,6 +12,7 @@ from catalyst.data.formats.chunks import RECORD_BYTES, decoded, lost_row
 from catalyst.data.formats.content import Content
 from catalyst.data.formats.opened import Opened
 from catalyst.data.formats.tables import BROKEN
+from catalyst.data.frames import json_text, known_frame
 from catalyst.data.given import Given
 from catalyst.data.messages import listed, shown
 from catalyst.data.stamps import zone_checked
@@ -30,7 +31,7 @@ _MOST_COLUMNS = 20_000
 _BUFFER_BYTES = 2**20
 
 
-def open_parquet(content: Content, notes: Sequence[str]) -> Opened:
+def open_parquet(content: Content, table: str, notes: Sequence[str]) -> Opened:
     """Open a Parquet file.
 
     Nested values are kept as JSON text, binary ones as text if they are UTF-8, else in hexadecimal
@@ -54,7 +55,7 @@ def open_parquet(content: Content, notes: Sequence[str]) -> Opened:
         # What a damaged file makes a reader stumble over is not always said as an Arrow error.
         damage = (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError, KeyError)
         try:
-            yield from _blocks(content, file)
+            yield from _blocks(content, file, lists=table == "news")
         except damage as error:
             reason = shown(str(error).splitlines()[0] if str(error) else type(error).__name__)
             raise ImportFileError(f"{shown(file)} can't be read as Parquet: {reason}") from None
@@ -62,7 +63,7 @@ def open_parquet(content: Content, notes: Sequence[str]) -> Opened:
     return Opened(file, FORMAT, content.size_bytes, tuple(notes), read)
 
 
-def _blocks(content: Content, file: str) -> Iterator[Given]:
+def _blocks(content: Content, file: str, *, lists: bool) -> Iterator[Given]:
     from pyarrow import parquet as pq
 
     metadata = pq.read_metadata(content.path)
@@ -92,11 +93,12 @@ def _blocks(content: Content, file: str) -> Iterator[Given]:
             for batch in source.iter_batches(n_rows, row_groups=[group], use_threads=False):
                 for part in _parts(batch):
                     end_byte = content.size_bytes * (line - 1 + part.num_rows) // rows
-                    yield _given(part, line, file, notes, end_byte)
+                    yield _given(part, line, file, notes, end_byte, lists=lists)
                     line += part.num_rows
         if line == 1:
             said = (*notes, "a file without rows")
-            yield _given(schema.empty_table(), 1, file, said, content.size_bytes)
+            end_byte = content.size_bytes
+            yield _given(schema.empty_table(), 1, file, said, end_byte, lists=lists)
 
 
 def _texts_stored_once(metadata: pq.FileMetaData) -> list[str]:
@@ -145,13 +147,20 @@ def _n_bytes(batch: pa.RecordBatch) -> int:
 
 
 def _given(
-    part: pa.RecordBatch | pa.Table, line: int, file: str, notes: Sequence[str], end_byte: int
+    part: pa.RecordBatch | pa.Table,
+    line: int,
+    file: str,
+    notes: Sequence[str],
+    end_byte: int,
+    *,
+    lists: bool,
 ) -> Given:
     import polars as pl
     import pyarrow as pa
 
     columns = [_known(column) for column in part.columns]
     frame = pl.DataFrame(pa.table(columns, names=part.schema.names))
+    frame = known_frame(frame, lists=lists)
     lines = np.arange(line, line + frame.height, dtype=np.int64)
     broken: list[tuple[int, str, str]] = []
     if _has_long_rows(part):
@@ -204,15 +213,8 @@ def _known(column: Any) -> Any:  # noqa: ANN401 - an Arrow array or chunked arra
     if _is_text(kind) or types.is_null(kind):
         return _sound_text(column)
     if _is_nested(kind) or types.is_decimal256(kind):
-        values = [
-            None if value is None else json.dumps(_jsonable(value), ensure_ascii=False)
-            for value in column.to_pylist()
-        ]
+        values = [None if value is None else json_text(value) for value in column.to_pylist()]
         return pa.array(values, pa.large_string())
-    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
-        return pa.array([_bytes_text(value) for value in column.to_pylist()], pa.large_string())
-    if types.is_binary_view(kind):
-        return pa.array([_bytes_text(value) for value in column.to_pylist()], pa.large_string())
     if types.is_float16(kind):
         return column.cast(pa.float32())
     if types.is_timestamp(kind) and kind.tz is not None and not _is_zone(kind.tz):
@@ -232,32 +234,9 @@ def _sound_text(column: Any) -> Any:  # noqa: ANN401
     return column
 
 
-def _bytes_text(value: bytes | None) -> str | None:
-    if value is None:
-        return None
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.hex()
-
-
 def _is_zone(name: str) -> bool:
     try:
         zone_checked(name)
     except ImportFileError:
         return False
     return True
-
-
-def _jsonable(value: object) -> object:
-    if isinstance(value, bytes):
-        return _bytes_text(value)
-    if isinstance(value, dict):
-        return {str(name): _jsonable(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_jsonable(part) for part in value]
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if np.isfinite(value) else str(value)
-    return str(value)
