@@ -312,12 +312,12 @@ def test_a_folder_of_leans_says_what_is_left_out(shared_data: Path) -> None:
     kinds = [note.split(": ")[1] for note in found.notes]
     assert len(found.files) == 12
     assert kinds == [
+        "LEAN coarse snapshots, which are for universe",
+        "LEAN factor files, which are for actions",
+        "LEAN map files, which are for actions",
         "LEAN quotes",
         "LEAN second bars",
         "LEAN ticks",
-        "files of coarse, which are for universe",
-        "files of factors, which are for actions",
-        "files of map, which are for actions",
         "files of no known kind",
     ]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from catalyst.data.formats import benzinga, fnspid, lean, twitter, yahoo
 from catalyst.data.formats.guesses import CSV, Seen, look_at
+from catalyst.data.formats.lean_names import NAMES
 from catalyst.data.messages import shown
 from catalyst.errors import ImportFileError
 
@@ -115,8 +116,8 @@ def _no_use(file: Path, table: str, format_: str | None) -> str:
     if format_ is not None:
         return "" if _may_be(seen, format_, table) else f"files that are no {format_}"
     if table not in seen.tables:
-        kind = seen.lean.kind if seen.lean is not None else seen.format
-        return f"files of {kind}, which are for {' and '.join(seen.tables)}"
+        kind = f"{seen.format} files" if seen.lean is None else NAMES[seen.lean.kind]
+        return f"{kind}, which are for {' and '.join(seen.tables)}"
     return ""
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from catalyst.data import calendar
 from catalyst.data.formats.content import Content
-from catalyst.data.formats.lean_names import TABLES, LeanFile
+from catalyst.data.formats.lean_names import NAMES, TABLES, LeanFile
 from catalyst.data.formats.opened import Opened
 from catalyst.data.formats.tables import BROKEN, TextBlock, text_blocks
 from catalyst.data.given import Given
@@ -62,8 +62,8 @@ def open_lean(content: Content, found: LeanFile, table: str, notes: Sequence[str
         )
     if TABLES[found.kind] != table:
         raise ImportFileError(
-            f"{shown(content.path)} is a LEAN file of {found.kind}, not for {table}; import it with"
-            f" 'catalyst data import {TABLES[found.kind]}'"
+            f"{shown(content.path)} is one of the {NAMES[found.kind]}, not for {table}; import it "
+            f"with 'catalyst data import {TABLES[found.kind]}'"
         )
     said = [*notes, found.guessed] if found.guessed else list(notes)
     preset: dict[str, object] = {"tz": NEW_YORK_NAME, "source": FORMAT}

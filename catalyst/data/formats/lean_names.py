@@ -19,6 +19,13 @@ from catalyst.errors import ImportFileError
 
 #: What may be read, and into which table.
 TABLES = {"bars": "bars", "factors": "actions", "map": "actions", "coarse": "universe"}
+#: What it is called in a sentence.
+NAMES = {
+    "bars": "LEAN trade bars",
+    "factors": "LEAN factor files",
+    "map": "LEAN map files",
+    "coarse": "LEAN coarse snapshots",
+}
 
 _TIMEFRAMES = {"minute": "1m", "hour": "1h", "daily": "1d"}
 _RESOLUTIONS = (*_TIMEFRAMES, "second", "tick")
