@@ -24,6 +24,7 @@ from catalyst.errors import ConservationError
 COMMANDS = [
     ["backtest"],
     ["data", "import"],
+    ["data", "quarantine"],
     ["data", "pull"],
     ["data", "summary"],
     ["data", "export"],

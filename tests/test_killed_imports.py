@@ -109,10 +109,20 @@ def _actions(lake: Lake) -> None:
     lake.add_actions(pl.DataFrame(rows))
 
 
+def _accept(lake: Lake) -> None:
+    told = ["data", "quarantine", "--lake", str(lake.root), "--accept", "mislinked"]
+    CliRunner().invoke(app, told, catch_exceptions=False)
+
+
 @pytest.mark.parametrize(
     ("before", "act"),
-    [(_some_bars, _more_bars), (_some_news, _more_news), (_some_news, _actions)],
-    ids=["bars", "news", "actions"],
+    [
+        (_some_bars, _more_bars),
+        (_some_news, _more_news),
+        (_some_news, _actions),
+        (_some_news, _accept),
+    ],
+    ids=["bars", "news", "actions", "released"],
 )
 def test_an_import_that_dies_at_any_use_of_a_file_is_there_wholly_or_not_at_all(
     tmp_path: Path, before: Callable[[Lake], None], act: Callable[[Lake], None]

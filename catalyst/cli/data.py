@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalyst.cli import imports, pull
+from catalyst.cli import imports, pull, quarantine
 from catalyst.cli.imports import JsonOption, LakeOption, Table, say
 from catalyst.cli.lake_tables import show_summary
 from catalyst.errors import InputError
@@ -25,6 +25,7 @@ app = typer.Typer(
     help="Fill a lake with bars and news, look into it, take data out of it.",
 )
 app.command("import", epilog=imports.EPILOG)(imports.command)
+app.command("quarantine", epilog=quarantine.EPILOG)(quarantine.command)
 app.command("pull", epilog=pull.EPILOG)(pull.command)
 
 SUMMARY_EPILOG = """

@@ -18,8 +18,9 @@ def show_report(report: ImportReport, root: Path, n_files: int) -> None:
     """Print what an import did with its rows."""
     from rich.table import Table as RichTable
 
-    console = _stdout()
-    console.print(f"{report.table} from {n_files} file(s) into {root}", highlight=False)
+    console = stdout()
+    what = f"{report.table} from {n_files} file(s) into {root}"
+    console.print(what, highlight=False, markup=False)
     shown = RichTable()
     shown.add_column("rows")
     shown.add_column("count", justify="right")
@@ -38,9 +39,12 @@ def show_report(report: ImportReport, root: Path, n_files: int) -> None:
 def show_summary(root: Path, found: dict[str, Any]) -> None:
     """Print the summary of a lake, as `catalyst.data.summaries.summarised` gives it."""
     from rich.table import Table as RichTable
+    from rich.text import Text
 
-    console = _stdout()
-    console.print(f"lake {root}", highlight=False)
+    from catalyst.data.messages import shown as plain
+
+    console = stdout()
+    console.print(f"lake {root}", highlight=False, markup=False)
     for name, rows in found.items():
         if not isinstance(rows, list) or not rows:
             continue
@@ -49,7 +53,8 @@ def show_summary(root: Path, found: dict[str, Any]) -> None:
             numeric = isinstance(rows[0][column], int | float)
             shown.add_column(column.replace("_", " "), justify="right" if numeric else "left")
         for row in rows:
-            shown.add_row(*(_cell(name, value) for name, value in row.items()))
+            # Text, because what stands in square brackets would be taken for a style.
+            shown.add_row(*(Text(plain(_cell(name, value))) for name, value in row.items()))
         console.print(shown)
     console.print(f"data digest {found['data_digest']}", highlight=False)
 
@@ -64,7 +69,8 @@ def _cell(column: str, value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _stdout() -> Console:
+def stdout() -> Console:
+    """Give the console of stdout."""
     from rich.console import Console
 
     # A pipe has no width; tables are wider than the 80 letters that rich would assume.

@@ -197,15 +197,18 @@ def _read_times(
     frame: pl.DataFrame, reading: BarReading, code: NDArray[np.int8], rule: NDArray[np.int8]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     options = reading.options
+    daily = code == timeframes.NAMES.index(timeframes.DAILY)
     stamps = parse_stamps(
-        joined_text(frame, reading.times), tz=str(options.tz), date_format=options.date_format
+        joined_text(frame, reading.times),
+        tz=str(options.tz),
+        date_format=options.date_format,
+        days=bool(daily.any()),
     )
     every = calendar.sessions()
     readable = stamps.ns.is_not_null().to_numpy()
     start_ns = stamps.ns.fill_null(0).to_numpy()
     day_read = stamps.day.is_not_null().to_numpy()
     day = stamps.day.fill_null(0).to_numpy()
-    daily = code == timeframes.NAMES.index(timeframes.DAILY)
     _break(rule, ~np.where(daily, day_read, readable), BarRule.STAMP)
     length_ns = np.array([*timeframes.LENGTH_NS.values(), 0], np.int64)[np.maximum(code, 0)]
     if options.stamp == "end":
@@ -341,7 +344,7 @@ def _known(
     if given.dtype == pl.String:
         blank |= given.str.strip_chars().str.to_lowercase().is_in(list(MISSING_WORDS))
     absent = blank.fill_null(value=True).to_numpy()
-    read = parse_stamps(given, tz=str(options.tz), date_format=options.date_format).ns
+    read = parse_stamps(given, tz=str(options.tz), date_format=options.date_format, days=False).ns
     known_ns = np.where(absent, end_ns, read.fill_null(0).to_numpy())
     _break(rule, (known_ns < earliest_ns) & ~absent, BarRule.KNOWN_AT)
     assumed = absent.copy()

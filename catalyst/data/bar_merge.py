@@ -6,8 +6,8 @@ session is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,8 @@ _STORED_ROW = -1
 _MINUTES = 1024
 
 _Rows = dict[str, NDArray[Any]]
+# For each column of names: the names, ascending, and for each code its position among them.
+_Ranked = dict[str, tuple[list[str], NDArray[np.int64]]]
 
 
 class Names:
@@ -141,25 +143,40 @@ def merge_bars(
         Called with the number of rows done, for progress.
     """
     counts = BarCounts()
-    for code, spill in sorted(waiting.spills.items()):
-        folder = f"{FOLDER}/timeframe={timeframes.NAMES[code]}"
-        for first, last in batches(_whole_sizes(change, folder, spill), BATCH_ROWS):
-            given = _arrays(spill.read(first, last))
-            rows = _with_stored(change, folder, given, waiting)
-            if fetched_at_ns is None:
-                kept, duplicates, conflicts = _first_stays(rows, waiting)
-            else:
-                kept, duplicates, conflicts = _revised(
-                    rows, waiting, fetched_at_ns, covered_until_ns
-                )
-            n_given = len(given["row"])
-            counts.imported += n_given - duplicates - len(conflicts)
-            counts.duplicates += duplicates
-            if len(conflicts):
-                on_conflict(np.sort(conflicts))
-            _write_sessions(change, folder, kept, waiting)
-            on_rows(n_given)
+    # Files are independent of each other, so threads change their order on the clock and no byte.
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        writing: list[Future[None]] = []
+        for code, spill in sorted(waiting.spills.items()):
+            folder = f"{FOLDER}/timeframe={timeframes.NAMES[code]}"
+            for first, last in batches(_whole_sizes(change, folder, spill), BATCH_ROWS):
+                given = _arrays(spill.read(first, last))
+                rows = _with_stored(change, folder, given, waiting)
+                if fetched_at_ns is None:
+                    kept, duplicates, conflicts = _first_stays(rows, waiting)
+                else:
+                    kept, duplicates, conflicts = _revised(
+                        rows, waiting, fetched_at_ns, covered_until_ns
+                    )
+                n_given = len(given["row"])
+                counts.imported += n_given - duplicates - len(conflicts)
+                counts.duplicates += duplicates
+                if len(conflicts):
+                    on_conflict(np.sort(conflicts))
+                # One batch is written while the next is made ready, no more: each takes memory.
+                _wait(writing)
+                names = {name: waiting.names[name].ranked() for name in _NAMED}
+                writing = [
+                    pool.submit(_write_session, change, folder, session, names)
+                    for session in _changed_sessions(kept)
+                ]
+                on_rows(n_given)
+        _wait(writing)
     return counts
+
+
+def _wait(writing: list[Future[None]]) -> None:
+    for one in writing:
+        one.result()
 
 
 def _whole_sizes(change: Transaction, folder: str, spill: Spill) -> dict[int, int]:
@@ -317,33 +334,27 @@ def _equal_values(rows: _Rows, other: NDArray[np.int64]) -> NDArray[np.bool_]:
     return equal
 
 
-def _write_sessions(change: Transaction, folder: str, kept: _Rows, waiting: WaitingBars) -> None:
-    every = calendar.sessions()
+def _changed_sessions(kept: _Rows) -> Iterator[_Rows]:
     session = kept["session"]
     starts = np.flatnonzero(np.diff(session, prepend=-1))
     # A session without a new row keeps its file, to the byte.
     new = np.add.reduceat(kept["row"] != _STORED_ROW, starts) > 0
     ends = np.append(starts[1:], len(session))
-    names = {name: waiting.names[name].ranked() for name in _NAMED}
-
-    def write(job: tuple[int, int]) -> None:
-        start, end = job
-        part = {name: values[start:end] for name, values in kept.items()}
-        inside = f"{folder}/date={calendar.day_to_date(int(every.day[session[start]]))}"
-        for other in change.parts(inside):
-            if other != PART:
-                change.remove(f"{inside}/{other}")
-        table, metadata = _stored_table(part, names)
-        change.write_table(f"{inside}/{PART}", table=table, metadata=metadata)
-
-    # Files are independent of each other, so threads change their order on the clock and no byte.
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        list(pool.map(write, zip(starts[new].tolist(), ends[new].tolist(), strict=True)))
+    for start, end in zip(starts[new].tolist(), ends[new].tolist(), strict=True):
+        yield {name: values[start:end] for name, values in kept.items()}
 
 
-def _stored_table(
-    rows: _Rows, names: dict[str, tuple[list[str], NDArray[np.int64]]]
-) -> tuple[pa.Table, dict[str, str]]:
+def _write_session(change: Transaction, folder: str, rows: _Rows, names: _Ranked) -> None:
+    day = calendar.sessions().day[rows["session"][0]]
+    inside = f"{folder}/date={calendar.day_to_date(int(day))}"
+    for other in change.parts(inside):
+        if other != PART:
+            change.remove(f"{inside}/{other}")
+    table, metadata = _stored_table(rows, names)
+    change.write_table(f"{inside}/{PART}", table=table, metadata=metadata)
+
+
+def _stored_table(rows: _Rows, names: _Ranked) -> tuple[pa.Table, dict[str, str]]:
     import pyarrow as pa
 
     instant = pa.timestamp("ns", "UTC")

@@ -92,6 +92,10 @@ def put_together(blocks: list[Given], *, rows: int | None = None) -> Given:
     raw = pl.concat(raws) if raws else None
     if rows is not None:
         return Given(frame.head(rows), blocks[0].file, raw=None if raw is None else raw.head(rows))
+    original = None
+    if any(block.original is not None for block in blocks):
+        originals = [block.frame if block.original is None else block.original for block in blocks]
+        original = pl.concat(originals, how="diagonal_relaxed")
     return Given(
         frame,
         blocks[0].file,
@@ -99,4 +103,5 @@ def put_together(blocks: list[Given], *, rows: int | None = None) -> Given:
         [row for block in blocks for row in block.broken],
         tuple(dict.fromkeys(note for block in blocks for note in block.notes)),
         raw=raw,
+        original=original,
     )

@@ -72,7 +72,8 @@ class _Account:
     def begin(
         self, opened: Opened, head: Given, options: DataclassInstance, columns: Columns
     ) -> None:
-        self.options = options_text(options, format_=opened.format, raw=head.raw is not None)
+        raw = bool(opened.preset.get("raw", head.raw is not None))
+        self.options = options_text(options, format_=opened.format, raw=raw)
         self.files.append((self._rows, self.options))
         self._file_byte = 0
         self._notes.update(dict.fromkeys((*opened.notes, *columns.notes)))

@@ -38,6 +38,7 @@ _COMPRESSION_LEVEL = 3
 _FEW = 16
 # A commit renames files, some thousand a second; ten seconds are long for one.
 _WAITS, _WAIT_S = 200, 0.05
+_FEW_WAITS = 3
 
 
 class Transaction:
@@ -185,7 +186,8 @@ def only_writer(root: Path, *, wait_s: float = 0.0) -> Iterator[Transaction]:
     except OSError as error:
         raise LakeError(f"the lake {root} can't be written: {error.strerror}") from None
     with lock:
-        for left in range(round(wait_s / _WAIT_S), -1, -1):
+        # A reader that clears what an interrupted writer left has the lock for an instant.
+        for left in range(max(round(wait_s / _WAIT_S), _FEW_WAITS), -1, -1):
             if _locked(lock):
                 break
             if not left:
@@ -213,15 +215,19 @@ def only_writer(root: Path, *, wait_s: float = 0.0) -> Iterator[Transaction]:
 
 
 def finish_interrupted(root: Path) -> None:
-    """Finish the commit of a writer that was interrupted, if there is one; else write nothing.
+    """Finish the commit of a writer that was interrupted, and clear what it left.
+
+    Where no writer was interrupted, nothing is written; what was left before a commit harms nobody,
+    so it may stay where the folder can't be written.
 
     Raises
     ------
     LakeError
-        If a writer is still at it after some seconds, or the folder can't be written.
+        If a writer is still committing after some seconds, or a commit can't be finished.
     """
     for _ in range(_WAITS):
-        if not (root / _MANIFEST).exists():
+        is_commit = (root / _MANIFEST).exists()
+        if not is_commit and not (root / _TEMPORARY).exists():
             return
         try:
             with (root / _LOCK).open("a+", encoding="ascii") as lock:
@@ -231,10 +237,14 @@ def finish_interrupted(root: Path) -> None:
                     return
                 writer = _writer(lock)
         except OSError as error:
+            if not is_commit:
+                return
             raise LakeError(
                 f"an import into the lake {root} was interrupted while it was put in place, and it "
                 f"can't be finished: {error.strerror}; make the folder writable and repeat"
             ) from None
+        if not is_commit:
+            return
         time.sleep(_WAIT_S)
     raise LakeError(
         f"process {writer} is putting an import into the lake {root}; repeat the command when it "

@@ -10,14 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from catalyst.data.partition import Transaction, parts
 from catalyst.data.spill import Spill
+from catalyst.errors import LakeError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -107,12 +108,23 @@ class Selection:
         Exactly these.
     line : int or None
         Line in the file.
+    options : tuple of str or None
+        One of these texts of how the row was read.
+    expected : int or None
+        How many rows it chose when it was made; if it chooses others when they are to leave, that
+        is an error.
     """
 
     table: str | None = None
     file: str | None = None
     rule: str | None = None
     line: int | None = None
+    options: tuple[str, ...] | None = None
+    expected: int | None = None
+
+    def of(self, **narrower: Any) -> Selection:  # noqa: ANN401 - values of the attributes
+        """Give the same choice but for these attributes."""
+        return replace(self, **narrower)
 
     def expression(self) -> pl.Expr:
         """Give the choice as an expression over the columns of quarantine."""
@@ -120,6 +132,8 @@ class Selection:
 
         wanted = {name: getattr(self, name) for name in ("table", "file", "rule", "line")}
         told = [pl.col(name) == value for name, value in wanted.items() if value is not None]
+        if self.options is not None:
+            told.append(pl.col("options").is_in(list(self.options)))
         return pl.all_horizontal(told) if told else pl.lit(value=True)
 
 
@@ -139,9 +153,17 @@ def store_rejected(
     """
     names = {_name(rejected.table, file): file for file in rejected.files}
     if released is not None:
+        leaving = 0
         for path in parts(change.root / FOLDER):
-            if _scan([path]).filter(released.expression()).head(1).collect().height:
+            rows = _count(_scan([path]).filter(released.expression()))
+            leaving += rows
+            if rows:
                 names.setdefault(Path(path).stem, "")
+        if released.expected not in {None, leaving}:
+            raise LakeError(
+                f"the quarantine of {change.root} changed while its rows were read; repeat the "
+                "command"
+            )
     for name, file in sorted(names.items()):
         _merge_file(change, name, rejected, file, released)
 
@@ -161,6 +183,55 @@ def read_quarantine(root: Path) -> pl.DataFrame:
 def scan_quarantine(root: Path) -> pl.LazyFrame:
     """Scan the rejected rows, in no order; see `read_quarantine`."""
     return _scan(parts(root / FOLDER))
+
+
+def counted(root: Path, selection: Selection) -> pl.DataFrame:
+    """Count the chosen rows: table, file, options, rows; in that order."""
+    import polars as pl
+
+    found = scan_quarantine(root).filter(selection.expression())
+    groups = found.group_by("table", "file", "options").agg(pl.len().alias("rows"))
+    return groups.collect(engine="streaming").sort("table", "file", "options")
+
+
+def counted_by_rule(root: Path, selection: Selection) -> pl.DataFrame:
+    """Count the chosen rows: table, file, rule, rows; in that order."""
+    import polars as pl
+
+    found = scan_quarantine(root).filter(selection.expression())
+    groups = found.group_by("table", "file", "rule").agg(pl.len().alias("rows"))
+    return groups.collect(engine="streaming").sort("table", "file", "rule")
+
+
+def first_rows(root: Path, selection: Selection, limit: int) -> pl.DataFrame:
+    """Read the first of the chosen rows, in the order of table, file, line and rule."""
+    import polars as pl
+
+    held = [_scan([path]) for path in parts(root / FOLDER)]
+    names = [scan.select("table", "file").head(1).collect().rows() for scan in held]
+    ordered = sorted(zip(names, range(len(held)), strict=True))
+    found = [_scan([]).collect()]
+    left = limit
+    for _, place in ordered:
+        if left <= 0:
+            break
+        found.append(held[place].filter(selection.expression()).head(left).collect())
+        left -= found[-1].height
+    return pl.concat(found)
+
+
+def scan_files(root: Path, selection: Selection) -> Iterator[pl.LazyFrame]:
+    """Scan the chosen rows, a file of quarantine at a time."""
+    for path in parts(root / FOLDER):
+        scan = _scan([path]).filter(selection.expression())
+        if _count(scan):
+            yield scan
+
+
+def _count(scan: pl.LazyFrame) -> int:
+    import polars as pl
+
+    return int(scan.select(pl.len()).collect().item())
 
 
 def _scan(paths: Sequence[str]) -> pl.LazyFrame:

@@ -68,7 +68,9 @@ class Stamps:
     has_time: pl.Series
 
 
-def parse_stamps(column: pl.Series, *, tz: str, date_format: str | None = None) -> Stamps:
+def parse_stamps(
+    column: pl.Series, *, tz: str, date_format: str | None = None, days: bool = True
+) -> Stamps:
     """Parse a column of times, whatever its type.
 
     Parameters
@@ -80,6 +82,8 @@ def parse_stamps(column: pl.Series, *, tz: str, date_format: str | None = None) 
     date_format
         How text is written, in strftime letters, instead of the formats known here; ``%z`` if it
         has an offset.
+    days
+        Whether `Stamps.day` is asked for, which takes longer than all the rest; else it is null.
 
     Raises
     ------
@@ -106,7 +110,7 @@ def parse_stamps(column: pl.Series, *, tz: str, date_format: str | None = None) 
         raise ImportFileError(
             f"the time column '{column.name}' holds {dtype}; expected text, numbers, dates or times"
         )
-    return _resolved(parts, tz=tz)
+    return _resolved(parts, tz=tz, days=days)
 
 
 def zone_checked(tz: str) -> str:
@@ -361,18 +365,27 @@ def _with_numbers(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _resolved(parts: pl.DataFrame, *, tz: str) -> Stamps:
+def _resolved(parts: pl.DataFrame, *, tz: str, days: bool) -> Stamps:
     import polars as pl
 
     local, offset = pl.col("local"), pl.col("offset")
     named = local.dt.replace_time_zone(tz, ambiguous="null", non_existent="null").dt.timestamp("ns")
     own = local.dt.timestamp("ns") - offset * 1_000_000_000
+    # Both branches would be worked out for every row, and finding an offset is slow.
+    zoned = parts["offset"].is_not_null()
+    unzoned_only = not zoned.any()
+    ns = named if unzoned_only else pl.when(offset.is_null()).then(named).otherwise(own)
+    if zoned.all() or parts["local"].filter(~zoned).null_count() == len(zoned) - zoned.sum():
+        ns = own
     frame = parts.select(
         "local",
         "has_time",
-        ns=pl.when(offset.is_null()).then(named).otherwise(own),
+        ns=ns,
         is_label=(local.dt.time() == pl.time(0)).fill_null(value=False),
     )
+    if not days:
+        nothing = pl.repeat(None, frame.height, dtype=pl.Int32, eager=True)
+        return Stamps(frame["ns"], nothing, frame["is_label"], frame["has_time"])
     instant = pl.from_epoch("ns", time_unit="ns").dt.replace_time_zone("UTC")
     new_york = instant.dt.convert_time_zone(NEW_YORK_NAME).dt.date()
     # A label needs no instant: midnight may not exist in the file's zone, its date does.

@@ -11,16 +11,20 @@ if TYPE_CHECKING:
 
 
 class Link(IntEnum):
-    """Say how a symbol came to an article, the best evidence first."""
+    """Say how a symbol came to an article, the best evidence first.
+
+    ``ACCEPTED`` is the provider's link that a person took although the text speaks against it.
+    """
 
     PROVIDER = 0
     CASHTAG = 1
     NAME = 2
     NONE = 3
+    ACCEPTED = 4
 
     @property
     def label(self) -> str:
-        """Give the name used in files: ``provider``, ``cashtag``, ``name`` or ``none``."""
+        """Give the name used in files, as in ``provider`` or ``cashtag``."""
         return self.name.lower()
 
 
