@@ -33,6 +33,7 @@ from catalyst.strategy.values import MarketState
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_PROVIDED = frozenset({Link.PROVIDER, Link.ACCEPTED})
 _ADDED = frozenset({Link.CASHTAG.label, Link.NAME.label})
 _CONTENT = ("headline", "url", "author")
 _NEVER_NS = 2**63 - 1
@@ -241,10 +242,13 @@ def _claims(
         article = rows.article[row]
         provided = rows.provided[row]
         if provided:
-            if is_mislinked(provided, plain(rows.headline[row])):
+            accepted = rows.link[row] == Link.ACCEPTED.label
+            against = is_mislinked(provided, plain(rows.headline[row]))
+            if against and not accepted:
                 wrong.append(row)
             else:
-                claims.setdefault((article, provided), []).append((row, Link.PROVIDER))
+                kept = Link.ACCEPTED if accepted else Link.PROVIDER
+                claims.setdefault((article, provided), []).append((row, kept))
         link = Link.NAME if reading.named else Link.CASHTAG
         found = [s for s in reading.tickers if symbols is None or s in symbols]
         for symbol in found:
@@ -275,7 +279,7 @@ def _entries(
         chosen = {row for row, _ in kept}
         for row, link in claimed:
             # A row with a provider's link answers for that link; one without, for all it brought.
-            if rows.link[row] not in _ADDED and (link is Link.PROVIDER or not rows.symbol[row]):
+            if rows.link[row] not in _ADDED and (link in _PROVIDED or not rows.symbol[row]):
                 (used if row in chosen else unused).add(row)
     return sorted(entries), sorted(unused - used)
 
