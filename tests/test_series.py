@@ -145,3 +145,20 @@ def test_a_break_like_a_split_is_told_with_what_may_be_behind_it(
     assert any(
         text.startswith("ZQA moved -90% to 2024-06-06") and advice in text for text in warnings
     )
+
+
+def test_shares_of_bars_count_those_that_a_split_leaves_out(lake: Lake) -> None:
+    before = _daily(DAYS[:3], volume=7)
+    after = _daily(DAYS[3:], volume=7).with_columns(pl.col("open", "high", "low", "close") / 10)
+    old_open = after.with_columns(open=pl.lit(10.0), high=pl.lit(10.0))
+    lake.add_bars(pl.concat([before, old_open]), timeframe="1d")
+    split = {"symbol": ["ZQA"], "ex_date": [DAYS[3]], "kind": ["split"], "value": [10.0]}
+    lake.add_actions(pl.DataFrame(split))
+
+    warnings = replay(lake, Params.load("daily")).summary["warnings"]
+
+    assert (
+        "1 bars showed a price of old shares on the ex-date of a split and were left out"
+        in warnings
+    )
+    assert "100% of bar times are assumed: known at the bar's end" in warnings

@@ -127,6 +127,10 @@ class Market:
         self._take_actions(session)
         self._today, self._news = self._ahead.result() if self._ahead else self._read(session)
         self._news_at, self._ahead = 0, None
+        self.counts.late_bars += self._today.late
+        self.counts.assumed_bars += self._today.assumed
+        self.counts.bars += len(self._today.known_ns)
+        self.counts.adjusted_bars += int((~self._today.rows.raw).sum())
         for a in self._ex_today:
             if a.kind == "split":
                 self._today, dropped = self._today.without_old_shares(
@@ -142,10 +146,6 @@ class Market:
         self.adjusted = np.where(
             self._today.adjusted >= 0, self._today.adjusted, self.adjusted
         ).astype(np.int8)
-        self.counts.late_bars += self._today.late
-        self.counts.assumed_bars += self._today.assumed
-        self.counts.bars += len(self._today.known_ns)
-        self.counts.adjusted_bars += int((~self._today.rows.raw).sum())
 
     def read_ahead(self, session: Session) -> None:
         """Read the next session's files beside this one's decisions; nothing looks at them yet."""
