@@ -286,6 +286,12 @@ def _text_column(
 def _numbers(column: pl.Series, rule: NDArray[np.int8]) -> NDArray[np.float64]:
     import polars as pl
 
+    if isinstance(column.dtype, pl.Categorical | pl.Enum):
+        # As a number, a category is its place in the list of them.
+        column = column.cast(pl.String)
+    if not column.dtype.is_numeric() and column.dtype not in {pl.String, pl.Null}:
+        _break(rule, np.full(len(column), fill_value=True), BarRule.NUMBER)
+        return np.full(len(column), np.nan)
     if column.dtype == pl.String:
         text = column.str.strip_chars()
         values = text.cast(pl.Float64, strict=False)

@@ -33,6 +33,7 @@ _STORED_ROW = -1
 _IDENTITY = ("id", "retweet_of_id")
 _KEY = ("news_id", "symbol", "known_at")
 _CONTENT = ("headline", "url", "author")
+_LEFT_OUT = ("url", "author")
 
 
 @dataclass(slots=True)
@@ -219,15 +220,21 @@ def _without_conflicts(new: pl.DataFrame, stored: pl.DataFrame) -> tuple[pl.Data
     alone = links.filter(~pl.col("at").is_in(pairs["at"].implode()))
     firsts = alone.unique(_KEY, keep="first", maintain_order=True)
     within = alone.join(firsts, on=_KEY, how="inner", nulls_equal=True, suffix="_told")
-    # What a row leaves out contradicts nothing.
+    # What a row leaves out contradicts nothing, and is what the other says: else the row that says
+    # less might take the place of the one that says more.
     differs = pl.any_horizontal(
         pl.col(name).is_not_null() & pl.col(name).ne_missing(pl.col(f"{name}_told"))
         for name in _CONTENT
     )
-    told = pl.concat([pairs, within], how="diagonal").group_by("at").agg(differs.all())
-    at = told.filter(told.to_series(1))["at"].sort()
-    rest = np.delete(np.arange(new.height), at.to_numpy())
-    return new[rest], new[at]["row"].to_list()
+    pairs = pl.concat([pairs, within], how="diagonal").with_columns(differs=differs)
+    told = pairs.group_by("at").agg(
+        pl.col("differs").all(),
+        *(pl.col(f"{name}_told").filter(~pl.col("differs")).first() for name in _LEFT_OUT),
+    )
+    filled = new.with_row_index("at").join(told, on="at", how="left", maintain_order="left")
+    filled = filled.with_columns(pl.coalesce(name, f"{name}_told") for name in _LEFT_OUT)
+    against = filled.filter("differs")["row"].to_list()
+    return filled.filter(~pl.col("differs")).select(new.columns), against
 
 
 def _fates(
