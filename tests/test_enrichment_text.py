@@ -1,21 +1,33 @@
 from __future__ import annotations
 
+from copy import copy
+from functools import cache
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from catalyst.data.enrichment import news_id
 from catalyst.data.enrichment.categories import breaking_words, categories
 from catalyst.data.enrichment.figures import figures_told
 from catalyst.data.enrichment.phrases import phrase_pattern
 from catalyst.data.enrichment.readings import read_headline
-from catalyst.data.enrichment.sentiment import SCORED_CHARACTERS, sentiment
+from catalyst.data.enrichment.sentiment import SCORED_CHARACTERS, _lexicon, sentiment
 from catalyst.data.enrichment.sources import normalised_source, source_tier
 from catalyst.data.enrichment.tables import enrichment_hash, table
 from catalyst.data.enrichment.text import plain, prose, word_set
 from catalyst.data.enrichment.tickers import company_names
+from catalyst.data.enrichment.vader import compound
 from catalyst.strategy.params import CATEGORIES
 
+# Words for which VADER has rules of their own.
+_TONED = (
+    "beats not VERY very :) 🚀 😡 x! but ok -- no nor or never so this without doubt least at kind"
+    " of sort just enough don't the SHIT bomb bad ass yeah right to die for GREAT great! good sad"
+    " upgrade THE ? ?? !!!!! kiss death İx Kind bus stop beating heart hardly a word"
+)
+TONED = _TONED.split()
 PHRASES = ("sec", "price target", "price", "merger", "merger agreement", "m&a", "510(k")
 
 
@@ -279,16 +291,30 @@ def test_a_list_has_a_tone_only_where_it_names_companies() -> None:
     assert tone("Daily Biotech Pulse: Amgen Soars") == 0.0
 
 
-@given(
-    st.lists(st.sampled_from(["beats", "not", "VERY", ":)", "🚀", "😡", "x!", "but", "ok", "--"]))
-)
-def test_the_short_cut_around_the_lexicon_changes_no_score(words: list[str]) -> None:
-    from catalyst.data.enrichment import sentiment as module
+@cache
+def _vader() -> SentimentIntensityAnalyzer:
+    return SentimentIntensityAnalyzer()
 
+
+@given(st.lists(st.sampled_from(TONED), max_size=12), st.sampled_from(["vader", "finance"]))
+def test_a_text_is_scored_as_vader_scores_it(words: list[str], whose: str) -> None:
+    lexicon, emojis, _ = _lexicon()
+    analyzer = copy(_vader())
+    if whose == "finance":
+        analyzer.lexicon = lexicon
     text = " ".join(words)
-    analyzer = module._analyzer()[0]
 
-    assert sentiment(text) == analyzer.polarity_scores(text)["compound"]
+    assert compound(text, analyzer.lexicon, emojis) == analyzer.polarity_scores(text)["compound"]
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_scored_as_vader_scores_it(text: str) -> None:
+    analyzer = _vader()
+
+    assert (
+        compound(text, analyzer.lexicon, analyzer.emojis)
+        == (analyzer.polarity_scores(text)["compound"])
+    )
 
 
 def test_a_megabyte_of_text_is_scored_by_its_beginning() -> None:

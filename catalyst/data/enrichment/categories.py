@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from functools import cache
 
-from catalyst.data.enrichment.phrases import phrase_pattern
+from catalyst.data.enrichment.phrases import Phrases, phrases_of, tokens_of
 from catalyst.data.enrichment.tables import table
 from catalyst.strategy.params import CATEGORIES
 
@@ -14,10 +15,10 @@ _DIGIT = re.compile(r"\d")
 _YEAR = re.compile(r"\bfy\s?'?\d{2,4}\b")
 _QUARTER = re.compile(r"\b(?:q[1-4]|[1-4]q)(?:\s?'?\d{2,4})?\b")
 _FIGURE = re.compile(
-    r"[$€£]\s?\d[\d.,]*\d?(?:\s?(?:[kmb]|bn|mln|bln|million|billion)\b)?"
-    r"|(?<![\w.])\d[\d.,]*\s?%"
-    r"|(?<![\w.])\d[\d.,]*(?:[kmb]\b|\s(?:million|billion|mln|bln)\b)?(?=\s(?:of\s)?shares\b)"
-    r"|(?<![\w.])\d[\d.,]*(?:[mb]|bn|\s(?:million|billion|mln|bln))\b"
+    r"[$€£]\s?\d[\d.,]{0,24}(?<=\d)(?:\s?(?:[kmb]|bn|mln|bln|million|billion)\b)?"
+    r"|(?<![\w.])\d[\d.,]{0,24}\s?%"
+    r"|(?<![\w.])\d[\d.,]{0,24}(?:[kmb]\b|\s(?:million|billion|mln|bln)\b)?(?=\s(?:of\s)?shares\b)"
+    r"|(?<![\w.])\d[\d.,]{0,24}(?:[mb]|bn|\s(?:million|billion|mln|bln))\b"
 )
 
 
@@ -41,15 +42,19 @@ def categories(prose: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         The lower-case phrases that were found, in order of first appearance; ``#`` stands for a
         figure.
     """
-    pattern, meaning, forecasting = _lexicon()
+    phrases, meaning, forecasting = _lexicon()
     # Lowered here rather than matched in any case: `re` lets a Turkish dotted I match an i.
     text = prose.lower()
     if _DIGIT.search(text):
-        text = _FIGURE.sub("#", _QUARTER.sub("q#", _YEAR.sub("fy", text)))
+        if "fy" in text:
+            text = _YEAR.sub("fy", text)
+        if "q" in text:
+            text = _QUARTER.sub("q#", text)
+        text = _FIGURE.sub("#", text)
     spoken: set[str] = set()
     keywords: dict[str, None] = {}
     ahead = False
-    for keyword in pattern.findall(text):
+    for keyword in phrases.found(text, tokens_of(text)):
         names = meaning[keyword]
         ahead = ahead or keyword in forecasting
         if names == _FIGURES:
@@ -60,13 +65,15 @@ def categories(prose: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(name for name in CATEGORIES if name in spoken), tuple(keywords)
 
 
-def breaking_words(prose: str) -> tuple[str, ...]:
+def breaking_words(prose: str, tokens: AbstractSet[str] | None = None) -> tuple[str, ...]:
     """Find the words that mark news as breaking.
 
     Parameters
     ----------
     prose
         Text without URLs, cashtags and mentions.
+    tokens
+        Its `catalyst.data.enrichment.phrases.tokens_of` in lower case, if they are known.
 
     Returns
     -------
@@ -76,12 +83,17 @@ def breaking_words(prose: str) -> tuple[str, ...]:
         isn't breaking.
     """
     any_case, shouted = _breaking()
-    shouts = (word.lower() for word in shouted.findall(prose))
-    return tuple(dict.fromkeys([*any_case.findall(prose.lower()), *shouts]))
+    text = prose.lower()
+    if tokens is None:
+        tokens = tokens_of(text)
+    if any_case.starts.isdisjoint(tokens) and shouted.starts.isdisjoint(tokens):
+        return ()
+    shouts = (word.lower() for word in shouted.found(prose, tokens))
+    return tuple(dict.fromkeys([*any_case.found(text, tokens), *shouts]))
 
 
 @cache
-def _lexicon() -> tuple[re.Pattern[str], dict[str, tuple[str, ...]], frozenset[str]]:
+def _lexicon() -> tuple[Phrases, dict[str, tuple[str, ...]], frozenset[str]]:
     content = table("categories")
     meaning: dict[str, tuple[str, ...]] = {}
     for name in CATEGORIES:
@@ -92,13 +104,13 @@ def _lexicon() -> tuple[re.Pattern[str], dict[str, tuple[str, ...]], frozenset[s
     forecasting = frozenset(content["forecasting"])
     for phrase in forecasting:
         meaning.setdefault(phrase, ())
-    return phrase_pattern(meaning), meaning, forecasting
+    return phrases_of(meaning), meaning, forecasting
 
 
 @cache
-def _breaking() -> tuple[re.Pattern[str], re.Pattern[str]]:
+def _breaking() -> tuple[Phrases, Phrases]:
     words = table("breaking")
     return (
-        phrase_pattern(words["any_case"]),
-        phrase_pattern(words["capitals"]),
+        phrases_of(words["any_case"]),
+        phrases_of(words["capitals"]),
     )

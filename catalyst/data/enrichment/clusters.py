@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple
 
 from catalyst.data.enrichment.sources import normalised_source, source_tier
@@ -99,7 +98,6 @@ class _First:
     known_ns: int
     cluster_id: str
     words: frozenset[str]
-    prefix: tuple[str, ...]
     matches: list[frozenset[str]] = field(default_factory=list)
 
 
@@ -127,8 +125,10 @@ class Clusters:
     joins the cluster of its original, whatever its age, or of an earlier retweet of the same
     original. Two headlines without words (links and cashtags only) are equal.
 
-    Copies of a known text cost one look-up. New texts are compared with the firsts that share one
-    of their rarest words only (prefix filter of Chaudhuri, Ganti & Kaushik 2006, exact).
+    Copies of a known text cost one look-up. New texts are compared only with the firsts that share
+    one of their rarest words (exact; after the prefix filter of Chaudhuri, Ganti & Kaushik 2006,
+    with the words that are rare among the firsts of the symbol at the time, so that neither a
+    company's name nor a flood that shares some words makes everything a candidate).
     """
 
     def __init__(self) -> None:
@@ -234,11 +234,11 @@ def _joined(stories: _Stories, post_id: str | None, retweet_of_id: str | None) -
 
 
 def _open(stories: _Stories, known_ns: int, cluster_id: str, words: frozenset[str]) -> _First:
-    first = _First(stories.next_number, known_ns, cluster_id, words, _prefix(words))
+    first = _First(stories.next_number, known_ns, cluster_id, words)
     stories.next_number += 1
     stories.firsts.append(first)
     stories.by_number[first.number] = first
-    for word in first.prefix:
+    for word in words:
         stories.by_word.setdefault(word, {})[first.number] = None
     _recall(stories, words, first)
     return first
@@ -256,7 +256,7 @@ def _expire(stories: _Stories, oldest_ns: int) -> None:
         del stories.by_number[first.number]
         for words in first.matches:
             del stories.by_words[words]
-        for word in first.prefix:
+        for word in first.words:
             numbers = stories.by_word[word]
             del numbers[first.number]
             if not numbers:
@@ -269,8 +269,7 @@ def _match(stories: _Stories, words: frozenset[str]) -> _First | None:
     known = stories.by_words.get(words)
     if known is not None:
         return known
-    candidates = {number for word in _prefix(words) for number in stories.by_word.get(word, ())}
-    for number in sorted(candidates):
+    for number in _candidates(stories, words):
         first = stories.by_number[number]
         if _similar(words, first.words):
             _recall(stories, words, first)
@@ -284,11 +283,13 @@ def _similar(words: frozenset[str], others: frozenset[str]) -> bool:
     return whole * shared >= parts * (len(words) + len(others) - shared)
 
 
-@lru_cache(maxsize=1 << 14)
-def _prefix(words: frozenset[str]) -> tuple[str, ...]:
-    # Two sets of similarity s share at least ceil(s * size) words of each, so one of the first
-    # size - ceil(s * size) + 1 words of each, in any fixed order. Long words are the rare ones.
+def _candidates(stories: _Stories, words: frozenset[str]) -> list[int]:
+    # Two sets of similarity s share at least ceil(s * size) words of each, so any size -
+    # ceil(s * size) + 1 words of one hold a word of the other. The rarest ask the fewest firsts.
     parts, whole = SIMILARITY
-    size = len(words)
-    length = size - -(-parts * size // whole) + 1
-    return tuple(sorted(words, key=lambda word: (-len(word), word))[:length])
+    known = [numbers for word in words if (numbers := stories.by_word.get(word)) is not None]
+    asked = len(known) + 1 - -(-parts * len(words) // whole)
+    if asked <= 0:
+        return []
+    known.sort(key=len)
+    return sorted(set().union(*known[:asked]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ import polars as pl
 from catalyst.data.calendar import market_state
 from catalyst.data.enrichment.clusters import WINDOW_NS, Clusters, Membership
 from catalyst.data.enrichment.identity import news_id
-from catalyst.data.enrichment.readings import Reading, read_headline, readings_frame
+from catalyst.data.enrichment.readings import Reading, read_headline, readings_frame, text_lists
 from catalyst.data.enrichment.schema import (
     ENRICHED,
     GIVEN,
@@ -23,18 +25,20 @@ from catalyst.data.enrichment.schema import (
     conformed,
 )
 from catalyst.data.enrichment.sources import source_tier
-from catalyst.data.enrichment.text import plain, word_set
-from catalyst.data.enrichment.tickers import company_names, is_mislinked
+from catalyst.data.enrichment.text import word_set, words_of
+from catalyst.data.enrichment.tickers import company_names, contradicts
 from catalyst.data.enrichment.versions import Content, Link, Version, kept_versions
 from catalyst.data.symbols import joined_symbol
 from catalyst.errors import InputError
 from catalyst.strategy.values import MarketState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+_MADE = frozenset({Link.CASHTAG, Link.NAME})
 _PROVIDED = frozenset({Link.PROVIDER, Link.ACCEPTED})
-_ADDED = frozenset({Link.CASHTAG.label, Link.NAME.label})
+_ADDED = frozenset(link.label for link in _MADE)
+_LABELS = {link: link.label for link in Link}
 _CONTENT = ("headline", "url", "author")
 _NEVER_NS = 2**63 - 1
 _ORDER = ("headline", "url", "author", "provider", "source", "id", "retweet_of_id", "raw")
@@ -114,6 +118,29 @@ def enrich(
     rank of the first version, and tells the state of the cluster by its own time.
     ``tickers`` lists what the text names and the row's own symbol.
     """
+    with _collector_at_rest():
+        return _enriched(news, symbols, names, earlier)
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    # Hundreds of thousands of small objects and no cycle among them: looking for one takes a
+    # quarter of the time.
+    resting = not gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if not resting:
+            gc.enable()
+
+
+def _enriched(
+    news: pl.DataFrame,
+    symbols: frozenset[str] | None,
+    names: Mapping[str, str] | None,
+    earlier: pl.DataFrame | None,
+) -> Enriched:
     given = conformed(news, GIVEN, required=REQUIRED, name="news")
     rows = _Rows(given)
     names_known, pattern = company_names(names)
@@ -125,7 +152,8 @@ def enrich(
     settled = _Settled(earlier, before_ns=min(rows.known_ns, default=_NEVER_NS))
     claims, wrong = _claims(rows, [readings[at] for at in reading_of], symbols)
     entries, repeated = _entries(rows, claims, settled.contents)
-    clusters = _clusters(rows, entries, settled)
+    words = _Words(readings, reading_of)
+    clusters = _clusters(rows, entries, settled, words)
 
     taken = [entry[3] for entry in entries]
     stored = {
@@ -134,7 +162,7 @@ def enrich(
         if link in _ADDED
     }
     added = sum(
-        link.label in _ADDED and (article, symbol, known_ns) not in stored
+        link in _MADE and (article, symbol, known_ns) not in stored
         for known_ns, article, symbol, _, link in entries
     )
     frame = (
@@ -143,9 +171,9 @@ def enrich(
         .with_columns(
             pl.Series("news_id", [entry[1] for entry in entries], pl.String),
             pl.Series("symbol", [entry[2] for entry in entries], pl.String),
-            pl.Series("link", [entry[4].label for entry in entries], pl.String),
+            pl.Series("link", [_LABELS[entry[4]] for entry in entries], pl.String),
             pl.Series("tier", [source_tier(rows.source[row]) for row in taken], pl.Int8),
-            pl.Series("tickers", _tickers(entries, readings, reading_of), pl.List(pl.String)),
+            text_lists(_tickers(entries, readings, reading_of)).alias("tickers"),
             pl.Series("market_state", _states(rows, taken), pl.String),
             *_cluster_columns(clusters),
             pl.col("known_is_assumed").fill_null(value=False),
@@ -176,8 +204,8 @@ class _Rows:
         self.retweet_of_id: list[str | None] = given["retweet_of_id"].to_list()
         self.known_ns: list[int] = given["known_at"].to_physical().to_list()
         self.published_ns: list[int] = given["published_at"].to_physical().to_list()
-        self._content = given.select(_CONTENT)
-        self._order = given.select(pl.col(_ORDER).fill_null(""))
+        self._given = given
+        self._versions: list[tuple[Content, tuple[str, ...]]] | None = None
         self.article: list[str] = [
             news_id(headline, source, published_ns=published_ns)
             for headline, source, published_ns in zip(
@@ -189,9 +217,14 @@ class _Rows:
         return len(self.headline)
 
     def version(self, row: int, link: Link) -> Version:
+        # Most articles have one version, and need none of this.
+        if self._versions is None:
+            contents = self._given.select(_CONTENT).rows()
+            orders = self._given.select(pl.col(_ORDER).fill_null("")).rows()
+            self._versions = list(zip(contents, orders, strict=True))
+        content, order = self._versions[row]
         new = "" if self.link[row] else "new"
-        order = (*self._order.row(row), self.provided[row], new)
-        return Version(self.known_ns[row], link, order, row, self._content.row(row))
+        return Version(self.known_ns[row], link, (*order, self.provided[row], new), row, content)
 
 
 class _Settled:
@@ -243,7 +276,7 @@ def _claims(
         provided = rows.provided[row]
         if provided:
             accepted = rows.link[row] == Link.ACCEPTED.label
-            against = is_mislinked(provided, plain(rows.headline[row]))
+            against = contradicts(reading.text, reading.whole, reading.cut, symbol=provided)
             if against and not accepted:
                 wrong.append(row)
             else:
@@ -284,7 +317,25 @@ def _entries(
     return sorted(entries), sorted(unused - used)
 
 
-def _clusters(rows: _Rows, entries: list[_Entry], settled: _Settled) -> list[Membership]:
+class _Words:
+    """The word sets of the rows, each made once and when it is asked for."""
+
+    def __init__(self, readings: list[Reading], reading_of: list[int]) -> None:
+        self._readings = readings
+        self._reading_of = reading_of
+        self._made: list[frozenset[str] | None] = [None] * len(readings)
+
+    def of(self, row: int) -> frozenset[str]:
+        at = self._reading_of[row]
+        made = self._made[at]
+        if made is None:
+            made = self._made[at] = words_of(self._readings[at].text)
+        return made
+
+
+def _clusters(
+    rows: _Rows, entries: list[_Entry], settled: _Settled, words: _Words
+) -> list[Membership]:
     assigned = settled.assigned
     clusters = settled.clusters
     result: list[Membership] = []
@@ -299,7 +350,7 @@ def _clusters(rows: _Rows, entries: list[_Entry], settled: _Settled) -> list[Mem
             symbol,
             known_ns,
             news_id=article,
-            words=word_set(rows.headline[row]),
+            words=words.of(row),
             source=rows.source[row],
             post_id=rows.id[row],
             retweet_of_id=rows.retweet_of_id[row],

@@ -4,9 +4,44 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 _END = ""
+_TOKEN = re.compile(r"\w+")
 _Trie = dict[str, "_Trie"]
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """Hold phrases as one pattern, and the words they begin with.
+
+    Attributes
+    ----------
+    pattern
+        That of `phrase_pattern`.
+    starts
+        First word of each phrase, in lower case: a text without any of them holds no phrase.
+    """
+
+    pattern: re.Pattern[str]
+    starts: frozenset[str]
+
+    def found(self, text: str, tokens: AbstractSet[str]) -> list[str]:
+        """List the phrases in a text whose `tokens_of` are given."""
+        return [] if self.starts.isdisjoint(tokens) else self.pattern.findall(text)
+
+
+def phrases_of(phrases: Iterable[str]) -> Phrases:
+    """Compile phrases; see `phrase_pattern`."""
+    listed = list(phrases)
+    starts = frozenset(found[0].lower() for one in listed if (found := _TOKEN.search(one)))
+    return Phrases(phrase_pattern(listed), starts)
+
+
+def tokens_of(lower_text: str) -> frozenset[str]:
+    """Give the runs of letters, digits and underscores of a lower-case text."""
+    return frozenset(_TOKEN.findall(lower_text))
 
 
 def phrase_pattern(phrases: Iterable[str], *, flags: int = 0) -> re.Pattern[str]:

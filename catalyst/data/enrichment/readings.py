@@ -6,16 +6,19 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from catalyst.data.enrichment.categories import breaking_words, categories
-from catalyst.data.enrichment.noise import is_advert, is_list, is_roundup
+from catalyst.data.enrichment.noise import ADVERT, LIST, ROUNDUP, noise
+from catalyst.data.enrichment.phrases import tokens_of
 from catalyst.data.enrichment.sentiment import sentiment
 from catalyst.data.enrichment.text import plain, prose
 from catalyst.data.enrichment.tickers import Names, cashtags, company_symbols, raters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,13 @@ class Reading:
     categories, keywords
         Catalyst categories, and the phrases that showed them or marked the news as breaking.
     sentiment
-        In [-1, 1].
+        In [-1, 1]; 0.0 for adverts, round-ups, and lists that name no company.
     breaking
         Whether it is marked as breaking.
+    text
+        Of `catalyst.data.enrichment.text.plain`.
+    whole, cut
+        Its cashtags, of `catalyst.data.enrichment.tickers.cashtags`.
     """
 
     tickers: tuple[str, ...]
@@ -43,6 +50,9 @@ class Reading:
     keywords: tuple[str, ...]
     sentiment: float
     breaking: bool
+    text: str
+    whole: tuple[str, ...]
+    cut: tuple[str, ...]
 
 
 def read_headline(headline: str, *, names: Names, pattern: re.Pattern[str]) -> Reading:
@@ -52,19 +62,24 @@ def read_headline(headline: str, *, names: Names, pattern: re.Pattern[str]) -> R
     whole, cut = cashtags(text)
     named = not (whole or cut)
     tickers = company_symbols(text, names, pattern) if named else whole
-    advert = is_advert(words)
-    kinds, keywords = ((), ()) if advert else categories(words)
+    lower = words.lower()
+    tokens = tokens_of(lower)
+    useless = noise(lower, tokens)
+    kinds, keywords = ((), ()) if ADVERT in useless else categories(words)
     if named and "analyst" in kinds:
         tickers = tuple(symbol for symbol in tickers if symbol not in raters())
-    breaking = breaking_words(words)
-    toneless = advert or is_roundup(words) or (not tickers and is_list(words))
+    breaking = breaking_words(words, tokens)
+    toneless = ADVERT in useless or ROUNDUP in useless or (LIST in useless and not tickers)
     return Reading(
         tickers=tickers,
         named=named,
         categories=kinds,
-        keywords=tuple(dict.fromkeys((*keywords, *breaking))),
+        keywords=tuple(dict.fromkeys((*keywords, *breaking))) if breaking else keywords,
         sentiment=0.0 if toneless else sentiment(words),
         breaking=bool(breaking),
+        text=text,
+        whole=whole,
+        cut=cut,
     )
 
 
@@ -73,15 +88,17 @@ def readings_frame(readings: Iterable[Reading]) -> pl.DataFrame:
     rows = list(readings)
     return pl.DataFrame(
         {
-            "categories": [list(row.categories) for row in rows],
-            "keywords": [list(row.keywords) for row in rows],
-            "sentiment": [row.sentiment for row in rows],
-            "breaking": [row.breaking for row in rows],
-        },
-        schema={
-            "categories": pl.List(pl.String),
-            "keywords": pl.List(pl.String),
-            "sentiment": pl.Float64,
-            "breaking": pl.Boolean,
-        },
+            "categories": text_lists([row.categories for row in rows]),
+            "keywords": text_lists([row.keywords for row in rows]),
+            "sentiment": pl.Series([row.sentiment for row in rows], dtype=pl.Float64),
+            "breaking": pl.Series([row.breaking for row in rows], dtype=pl.Boolean),
+        }
     )
+
+
+def text_lists(rows: Sequence[Sequence[str]]) -> pl.Series:
+    """Lay out sequences of text as a column of lists, whole; polars goes through each by itself."""
+    ends = np.cumsum([0, *map(len, rows)], dtype=np.int64)
+    values = pa.array([text for row in rows for text in row], pa.large_string())
+    lists = pa.LargeListArray.from_arrays(pa.array(ends), values)
+    return pl.Series(lists).cast(pl.List(pl.String))

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import re
-import string
 from functools import cache
 
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from catalyst.data.enrichment.figures import figures_told
-from catalyst.data.enrichment.phrases import phrase_pattern
+from catalyst.data.enrichment.phrases import Phrases, phrases_of, tokens_of
 from catalyst.data.enrichment.tables import table
+from catalyst.data.enrichment.vader import compound
 
-#: Characters of a text that are scored. VADER takes time quadratic in the number of words.
+#: Characters of a text that are scored: what stands behind them is no headline.
 SCORED_CHARACTERS = 2_000
 _QUESTION = re.compile(r"(?<![^.!?:;])[^.!?:;]*\?+")
 # Where a rating or target is changed the change is the news, not the name of the old or new rating.
 _CHANGE = re.compile(
     r"\b(?:up|down)grad|\b(?:raise[sd]?|lower(?:s|ed)?|cuts?|increase[sd]?|boosts?|ups|lifts|hikes|trims"
     r"|reduces|decreases|slashes)\b.{0,80}?\b(?:pts?|price targets?|targets?)\b"
-    r"|\b(?:pts?|price targets?) (?:raised|cut|lowered)\b",
-    re.IGNORECASE,
+    r"|\b(?:pts?|price targets?) (?:raised|cut|lowered)\b"
 )
 _RATING = re.compile(
     r"\b(?:(?:market |sector |strong |conviction )?(?:out|under)performs?|(?:over|under)-?weight"
@@ -47,14 +46,13 @@ def sentiment(prose: str) -> float:
         (see `figures_told`). Questions don't count, nor the names of ratings where a rating or a
         price target is changed. 0.0 if no word is known.
     """
-    analyzer, phrases = _analyzer()
+    lexicon, emojis, phrases = _lexicon()
     text = _asserted(prose[:SCORED_CHARACTERS])
-    if _CHANGE.search(text):
+    lower = text.lower()
+    if ("grad" in lower or "pt" in lower or "target" in lower) and _CHANGE.search(lower):
         text = _RATING.sub(" ", text)
-    text = phrases.sub(lambda found: found[0].lower().replace(" ", "_"), figures_told(text))
-    if not _speaks(text, analyzer):
-        return 0.0
-    return float(analyzer.polarity_scores(text)["compound"])
+    text = _joined(figures_told(text), phrases)
+    return compound(text, lexicon, emojis)
 
 
 def _asserted(text: str) -> str:
@@ -62,29 +60,35 @@ def _asserted(text: str) -> str:
     return _QUESTION.sub(" ", text) if "?" in text else text
 
 
-def _speaks(text: str, analyzer: SentimentIntensityAnalyzer) -> bool:
-    # Without a word of the lexicon VADER's compound is exactly 0, and most of its time is saved.
-    # It strips punctuation from words longer than two characters; emoji become words of their own.
-    lexicon = analyzer.lexicon
-    for token in text.lower().split():
-        if token in lexicon or token.strip(string.punctuation) in lexicon:
-            return True
-    return not text.isascii() and not analyzer.emojis.keys().isdisjoint(text)
+def _joined(text: str, phrases: Phrases) -> str:
+    lower = text.lower()
+    if phrases.starts.isdisjoint(tokens_of(lower)):
+        return text
+    if len(lower) != len(text):
+        text = lower  # a Turkish dotted I is two letters in lower case
+    parts: list[str] = []
+    done = 0
+    for found in phrases.pattern.finditer(lower):
+        start, end = found.span()
+        parts += [text[done:start], found[0].replace(" ", "_")]
+        done = end
+    return "".join((*parts, text[done:]))
 
 
 @cache
-def _analyzer() -> tuple[SentimentIntensityAnalyzer, re.Pattern[str]]:
+def _lexicon() -> tuple[dict[str, float], dict[str, str], Phrases]:
     analyzer = SentimentIntensityAnalyzer()
+    lexicon: dict[str, float] = analyzer.lexicon
     overlay = table("finance_lexicon")
     for word in overlay["neutral"]:
         # Removed, not zeroed: a word in the lexicon shields its neighbour from boosters.
-        analyzer.lexicon.pop(word, None)
+        lexicon.pop(word, None)
     for phrase, valence in overlay["valence"].items():
-        analyzer.lexicon[phrase.replace(" ", "_")] = float(valence)
-    phrases = [phrase for phrase in overlay["valence"] if " " in phrase]
-    phrases += overlay["neutral_phrases"]
+        lexicon[phrase.replace(" ", "_")] = float(valence)
+    listed = [phrase for phrase in overlay["valence"] if " " in phrase]
+    listed += overlay["neutral_phrases"]
     # A name says nothing: Kinder Morgan is no kinder than others.
     names = [name.lower() for spoken in table("companies")["companies"].values() for name in spoken]
-    toned = [n for n in names if " " in n and not analyzer.lexicon.keys().isdisjoint(n.split())]
-    phrases += [name for name in toned if name.replace(" ", "_") not in analyzer.lexicon]
-    return analyzer, phrase_pattern(phrases, flags=re.IGNORECASE)
+    toned = [name for name in names if " " in name and not lexicon.keys().isdisjoint(name.split())]
+    listed += [name for name in toned if name.replace(" ", "_") not in lexicon]
+    return lexicon, analyzer.emojis, phrases_of(listed)

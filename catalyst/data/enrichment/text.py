@@ -13,6 +13,7 @@ CUT = "\ufffc"
 WORD_LETTER = r"\w\U0001F130-\U0001F189"
 
 _ENTITY_PASSES = 3
+_ENDLESS = re.compile(r"&#(?:[0-9]{9,}|[xX][0-9a-fA-F]{9,});?")
 # Zero-width and direction marks: invisible, so they must not split a word.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _URL = re.compile(rf"\bhttps?(?::\S*|{CUT})|\bwww\.\S+", re.IGNORECASE)
@@ -37,7 +38,8 @@ def entities_undone(text: str) -> str:
     for _ in range(_ENTITY_PASSES):
         if "&" not in text:
             break
-        undone = html.unescape(text)
+        # Python refuses to read numbers of thousands of digits; no character has such a number.
+        undone = html.unescape(_ENDLESS.sub("\ufffd", text) if "&#" in text else text)
         if undone == text:
             break
         text = undone
@@ -65,7 +67,10 @@ def plain(headline: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
         text = _INVISIBLE.sub("", text)
-    return " ".join(_URL.sub(" ", text).split())
+    lower = text.lower()
+    if "http" in lower or "www." in lower:
+        text = _URL.sub(" ", text)
+    return " ".join(text.split())
 
 
 def prose(plain_text: str) -> str:
@@ -81,10 +86,11 @@ def prose(plain_text: str) -> str:
         text = CASHTAG.sub(" ", text)
     if "@" in text:
         text = _MENTION.sub(" ", text)
-    return " ".join(text.replace(CUT, " ").split())
+    if CUT in text:
+        text = text.replace(CUT, " ")
+    return text if text is plain_text else " ".join(text.split())
 
 
-@lru_cache(maxsize=1 << 14)
 def word_set(headline: str) -> frozenset[str]:
     """Give the lower-case words of a headline for comparing stories.
 
@@ -96,10 +102,16 @@ def word_set(headline: str) -> frozenset[str]:
         Words are runs of letters, digits and underscores, apostrophes inside kept; empty for a
         headline of links and cashtags only.
     """
-    text = plain(headline)
+    return words_of(plain(headline))
+
+
+def words_of(plain_text: str) -> frozenset[str]:
+    """Give the words of text that is plain already; see `word_set`."""
+    text = plain_text
     if text.startswith(("RT", "MT")):
         text = _RETWEET.sub("", text, count=1)
-    text = CASHTAG.sub(" ", text)
+    if "$" in text:
+        text = CASHTAG.sub(" ", text)
     if CUT in text:
         text = _CUT_WORD.sub(" ", text)
     return frozenset(_WORD.findall(text.casefold()))

@@ -12,7 +12,7 @@ from catalyst.data.enrichment.text import CASHTAG, CUT
 from catalyst.data.symbols import joined_symbol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 # Behind a point or a sign of money, "3M" is the rest of a figure.
 _NAME_EDGE = "@$€£."
@@ -84,7 +84,13 @@ def is_mislinked(symbol: str, plain_text: str) -> bool:
         True if the text has cashtags and the symbol is not among them, whatever the spelling of
         its share class; or if ``$SYM`` occurs only inside a longer word (``L$D``, ``A$AP``).
     """
-    whole, cut = cashtags(plain_text)
+    return contradicts(plain_text, *cashtags(plain_text), symbol=symbol)
+
+
+def contradicts(
+    plain_text: str, whole: Collection[str], cut: Collection[str], *, symbol: str
+) -> bool:
+    """Tell the same of a text whose cashtags are known; see `is_mislinked`."""
     if symbol in whole or symbol in cut:
         return False
     if whole:
