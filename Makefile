@@ -34,7 +34,7 @@ check: $(COMPLETE) ## lint, formatting, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: $(COMPLETE) ## time the kernels; prints medians
+bench: $(COMPLETE) ## time the kernels, score the news
 	@$(BIN)/python -m benchmarks
 
 venv: $(COMPLETE) ## install what requirements.lock names into .venv, and nothing more
