@@ -11,6 +11,8 @@ from catalyst.data.enrichment.tables import table
 from catalyst.strategy.params import CATEGORIES
 
 _FIGURES = ("figures",)
+# What figures leave behind.
+_FIGURE_TOKENS = frozenset({"q", "fy"})
 _DIGIT = re.compile(r"\d")
 _YEAR = re.compile(r"\bfy\s?'?\d{2,4}\b")
 _QUARTER = re.compile(r"\b(?:q[1-4]|[1-4]q)(?:\s?'?\d{2,4})?\b")
@@ -22,7 +24,9 @@ _FIGURE = re.compile(
 )
 
 
-def categories(prose: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def categories(
+    prose: str, tokens: AbstractSet[str] | None = None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Find the catalyst categories that a text speaks of.
 
     Whole words only, any case. Where phrases overlap the longest at the leftmost place counts
@@ -33,6 +37,8 @@ def categories(prose: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     ----------
     prose
         Text without URLs, cashtags and mentions.
+    tokens
+        Its `catalyst.data.enrichment.phrases.tokens_of` in lower case, if they are known.
 
     Returns
     -------
@@ -45,7 +51,10 @@ def categories(prose: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     phrases, meaning, forecasting = _lexicon()
     # Lowered here rather than matched in any case: `re` lets a Turkish dotted I match an i.
     text = prose.lower()
+    if tokens is None:
+        tokens = tokens_of(text)
     if _DIGIT.search(text):
+        tokens |= _FIGURE_TOKENS
         if "fy" in text:
             text = _YEAR.sub("fy", text)
         if "q" in text:
@@ -54,7 +63,7 @@ def categories(prose: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     spoken: set[str] = set()
     keywords: dict[str, None] = {}
     ahead = False
-    for keyword in phrases.found(text, tokens_of(text)):
+    for keyword in phrases.found(text, tokens):
         names = meaning[keyword]
         ahead = ahead or keyword in forecasting
         if names == _FIGURES:

@@ -65,7 +65,7 @@ def read_headline(headline: str, *, names: Names, pattern: re.Pattern[str]) -> R
     lower = words.lower()
     tokens = tokens_of(lower)
     useless = noise(lower, tokens)
-    kinds, keywords = ((), ()) if ADVERT in useless else categories(words)
+    kinds, keywords = ((), ()) if ADVERT in useless else categories(words, tokens)
     if named and "analyst" in kinds:
         tickers = tuple(symbol for symbol in tickers if symbol not in raters())
     breaking = breaking_words(words, tokens)
@@ -75,7 +75,7 @@ def read_headline(headline: str, *, names: Names, pattern: re.Pattern[str]) -> R
         named=named,
         categories=kinds,
         keywords=tuple(dict.fromkeys((*keywords, *breaking))) if breaking else keywords,
-        sentiment=0.0 if toneless else sentiment(words),
+        sentiment=0.0 if toneless else sentiment(words, tokens),
         breaking=bool(breaking),
         text=text,
         whole=whole,

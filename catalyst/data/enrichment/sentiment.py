@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from functools import cache
 
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
@@ -29,13 +30,15 @@ _RATING = re.compile(
 )
 
 
-def sentiment(prose: str) -> float:
+def sentiment(prose: str, tokens: AbstractSet[str] | None = None) -> float:
     """Score the tone of a text.
 
     Parameters
     ----------
     prose
         Text without URLs, cashtags and mentions, entities undone; its first 2,000 characters count.
+    tokens
+        Its `catalyst.data.enrichment.phrases.tokens_of` in lower case, if they are known.
 
     Returns
     -------
@@ -51,7 +54,9 @@ def sentiment(prose: str) -> float:
     lower = text.lower()
     if ("grad" in lower or "pt" in lower or "target" in lower) and _CHANGE.search(lower):
         text = _RATING.sub(" ", text)
-    text = _joined(figures_told(text), phrases)
+    text = figures_told(text)
+    if not phrases.starts.isdisjoint(tokens_of(lower) if tokens is None else tokens):
+        text = _joined(text, phrases)
     return compound(text, lexicon, emojis)
 
 
@@ -62,8 +67,6 @@ def _asserted(text: str) -> str:
 
 def _joined(text: str, phrases: Phrases) -> str:
     lower = text.lower()
-    if phrases.starts.isdisjoint(tokens_of(lower)):
-        return text
     if len(lower) != len(text):
         text = lower  # a Turkish dotted I is two letters in lower case
     parts: list[str] = []
