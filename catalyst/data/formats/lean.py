@@ -21,6 +21,7 @@ from catalyst.data.formats.opened import Opened
 from catalyst.data.formats.tables import BROKEN, TextBlock, text_blocks
 from catalyst.data.given import Given
 from catalyst.data.messages import shown
+from catalyst.data.stamp_parts import datetimes
 from catalyst.data.stamps import NEW_YORK_NAME
 from catalyst.data.symbols import symbol_in_name
 from catalyst.errors import ImportFileError
@@ -116,11 +117,11 @@ def bars_of(text: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     time = pl.col("time").str.strip_chars()
-    ts = time.str.to_datetime("%Y%m%d %H:%M", time_unit="ns", strict=False)
+    ts = datetimes(time, "%Y%m%d %H:%M")
     if _DAY in text.columns:
         ms = time.cast(pl.Int64, strict=False)
         of_day = pl.when(ms.is_between(0, _DAY_MS - 1)).then(ms)
-        midnight = pl.col(_DAY).str.to_datetime("%Y-%m-%d", time_unit="ns", strict=False)
+        midnight = datetimes(pl.col(_DAY), "%Y-%m-%d")
         ts = midnight + of_day.cast(pl.Duration("ms")).cast(pl.Duration("ns"))
     return text.select(ts.alias("ts"), *(_price(text[name]) for name in _PRICES), pl.col("volume"))
 
