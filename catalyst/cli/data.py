@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalyst.cli import imports, pull, quarantine
+from catalyst.cli import check, imports, pull, quarantine
 from catalyst.cli.imports import JsonOption, LakeOption, Table, say
 from catalyst.cli.lake_tables import show_summary
 from catalyst.errors import InputError
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.command("import", epilog=imports.EPILOG)(imports.command)
 app.command("quarantine", epilog=quarantine.EPILOG)(quarantine.command)
 app.command("pull", epilog=pull.EPILOG)(pull.command)
+app.command("check", epilog=check.EPILOG)(check.command)
 
 SUMMARY_EPILOG = """
 **Examples**

@@ -15,7 +15,8 @@ from catalyst.data.checks.gaps import span
 from catalyst.data.checks.levels import spread_of
 
 if TYPE_CHECKING:
-    from catalyst.data.checks.panel import Panel, Series
+    from catalyst.data.checks.blocks import Series
+    from catalyst.data.checks.panel import Panel
     from catalyst.data.checks.thresholds import Thresholds
 
 

@@ -243,6 +243,26 @@ def _mixed_nb(hashed: np.uint64, value: int) -> np.uint64:
     return mixed ^ (mixed >> np.uint64(29))
 
 
+@njit(cache=True, nogil=True)
+def order_nb(
+    session: NDArray[np.int32], series: NDArray[np.int32], ts_ns: NDArray[np.int64]
+) -> tuple[bool, bool]:
+    """Tell whether rows ascend by session, series and time, and whether two share all three."""
+    repeated = False
+    for i in range(1, len(ts_ns)):
+        if session[i] != session[i - 1]:
+            if session[i] < session[i - 1]:
+                return False, True
+        elif series[i] != series[i - 1]:
+            if series[i] < series[i - 1]:
+                return False, True
+        elif ts_ns[i] == ts_ns[i - 1]:
+            repeated = True
+        elif ts_ns[i] < ts_ns[i - 1]:
+            return False, True
+    return True, repeated
+
+
 class Groups(NamedTuple):
     """Hold what `summarise_nb` writes: arrays [groups, ...]."""
 

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import product
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalyst.data import calendar
-from catalyst.data.bar_rules import ADJUSTMENTS
+from catalyst.data.checks.bar_kernel import order_nb
 from catalyst.data.partition import parts
+from catalyst.data.ticks import PRICE_SCALE, PRICES, from_ticks
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
-    from catalyst.data.checks.panel import Series
     from catalyst.data.lake import Lake
 
 # A file this large is read as arrays of its own; smaller ones cost less in company.
 _LARGE_BYTES = 400_000
 _COMPANY_BYTES = 4_000_000
 _COMPANY_SESSIONS = 1_000
+_NAMES = ("symbol", "source", "adjustment")
+_COLUMNS = (*_NAMES, "ts", *PRICES, "volume")
+
+
+class Series(NamedTuple):
+    """Name a series of bars."""
+
+    symbol: str
+    source: str
+    adjustment: str
 
 
 class Block(NamedTuple):
@@ -120,29 +132,58 @@ def _company_reader(
 
 
 def _of_session(lake: Lake, timeframe: str, day: dt.date, symbols: frozenset[str] | None) -> Block:
-    from catalyst.data.checks.panel import Series
+    import pyarrow.parquet as pq
 
-    rows = lake.read_session(timeframe, day)
-    n_sources = max(len(rows.sources), 1)
-    code = (rows.symbol * n_sources + rows.source_rank) * len(ADJUSTMENTS) + rows.adjusted
-    names = [
-        Series(symbol, source, adjustment)
-        for symbol in rows.symbols
-        for source in rows.sources or ("",)
-        for adjustment in ADJUSTMENTS
-    ]
-    session = np.full(len(rows), calendar.sessions().index_of(day), np.int32)
-    values = (rows.open, rows.high, rows.low, rows.close, rows.volume)
+    folder = lake.root / "bars" / f"timeframe={timeframe}" / f"date={day}"
+    paths = parts(folder)
+    if len(paths) != 1:
+        return block_of_days(lake, timeframe, [day], symbols=symbols)
+    # What the checks don't look at (when a bar was known) is a third of the bytes to decode.
+    file = pq.ParquetFile(paths[0], read_dictionary=list(_NAMES), memory_map=True)
+    table = file.read(columns=list(_COLUMNS), use_threads=False)
+    scale = (table.schema.metadata or {}).get(PRICE_SCALE.encode())
+    texts, codes = zip(*(_coded(table, name) for name in _NAMES), strict=True)
+    code = codes[0]
+    for number in (1, 2):
+        if len(texts[number]) > 1:
+            code = code * len(texts[number]) + codes[number]
+    names = [Series(*one) for one in product(*texts)]
+    values = tuple(
+        from_ticks(column, scale=int(scale)) if scale is not None else column.astype(np.float64)
+        for column in (_plain(table, name) for name in PRICES)
+    )
+    values = (*values, _plain(table, "volume").astype(np.float64, copy=False))
+    session = np.full(len(code), calendar.sessions().index_of(day), np.int32)
     keep = None
     if symbols is not None:
-        keep = np.isin(rows.symbol, [n for n, name in enumerate(rows.symbols) if name in symbols])
-    return _block(names, session, code.astype(np.int32), rows.ts_ns, values, keep)
+        keep = np.isin(codes[0], [n for n, name in enumerate(texts[0]) if name in symbols])
+    ts_ns = _plain(table, "ts").view(np.int64)
+    return _block(names, session, code.astype(np.int32, copy=False), ts_ns, values, keep)
+
+
+def _plain(table: pa.Table, name: str) -> NDArray[Any]:
+    import polars as pl
+
+    # pyarrow's own conversion imports pandas, which costs a second.
+    found: NDArray[Any] = pl.Series(pl.from_arrow(table.column(name))).to_numpy()
+    return found
+
+
+def _coded(table: pa.Table, name: str) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    import polars as pl
+
+    column = table.column(name).unify_dictionaries().combine_chunks()
+    chunk = column.chunk(0) if hasattr(column, "chunk") else column
+    texts = pl.Series(pl.from_arrow(chunk.dictionary)).to_list()
+    codes = pl.Series(pl.from_arrow(chunk.indices)).to_numpy().astype(np.int32)
+    order = sorted(texts)
+    if order != texts:
+        codes = np.array([order.index(text) for text in texts], np.int32)[codes]
+    return tuple(order), codes
 
 
 def _of_frame(frame: pl.DataFrame, symbols: frozenset[str] | None) -> Block:
     import polars as pl
-
-    from catalyst.data.checks.panel import Series
 
     if symbols is not None:
         frame = frame.filter(pl.col("symbol").is_in(sorted(symbols)))
@@ -167,16 +208,17 @@ def _block(
     if keep is not None:
         session, series, ts_ns = session[keep], series[keep], ts_ns[keep]
         values = tuple(column[keep] for column in values)
-    key = session.astype(np.int64) * (len(names) + 1) + series
-    if not np.all(key[1:] >= key[:-1]):
+    in_order, repeated = order_nb(session, series, ts_ns)
+    if not in_order:
         # Rows come by symbol, time and knowledge; stable, so that versions stay in order.
-        order = np.lexsort((ts_ns, key))
+        order = np.lexsort((ts_ns, series, session))
         session, series, ts_ns = session[order], series[order], ts_ns[order]
         values = tuple(column[order] for column in values)
-    again = (np.diff(ts_ns) == 0) & (np.diff(series) == 0)
+        _, repeated = order_nb(session, series, ts_ns)
     repeats: list[tuple[int, int]] = []
-    if again.any():
+    if repeated:
         # Of versions of one bar the latest is judged.
+        again = (np.diff(ts_ns) == 0) & (np.diff(series) == 0)
         rows = np.flatnonzero(again)
         same = np.all([column[rows] == column[rows + 1] for column in values], axis=0)
         repeats = [(int(series[row]), int(session[row])) for row in rows[same]]

@@ -91,9 +91,7 @@ def _flood(lake: Lake, row: dict[str, object], t: Thresholds) -> Finding:
 def author_findings(rows: pl.DataFrame, t: Thresholds) -> Iterator[Finding]:
     """Find accounts that mostly repeat their own words, or post one text in a burst."""
     articles = rows.unique(["news_id"], keep="first", maintain_order=True)
-    articles = articles.filter(
-        (pl.col("tier") > _KNOWN_TIERS) & (pl.col("source") != "") & ~pl.col("retweet")
-    )
+    articles = articles.filter((pl.col("tier") > _KNOWN_TIERS) & (pl.col("source") != ""))
     articles = articles.sort("source", "text", "published")
     key = ["source", "text"]
     last = pl.col("published").shift(t.copies_same_author - 1).over(key)
@@ -109,14 +107,16 @@ def author_findings(rows: pl.DataFrame, t: Thresholds) -> Iterator[Finding]:
         first=pl.col("published").min(),
         last=pl.col("published").max(),
         texts=pl.col("text").n_unique(),
-        symbols=pl.col("symbol").cast(pl.String).unique().sort(),
     )
     robots = (pl.col("n") >= t.author_rows) & (
         pl.col("again") >= t.author_repeat_frac * pl.col("n")
     )
-    found = by_author.filter(robots | (pl.col("burst") > 0)).with_columns(
-        pl.col("source").cast(pl.String)
-    )
+    found = by_author.filter(robots | (pl.col("burst") > 0))
+    # An article has a row for each symbol it speaks of.
+    theirs = rows.join(found.select("source"), on="source", how="semi").group_by("source")
+    found = found.join(
+        theirs.agg(symbols=pl.col("symbol").cast(pl.String).unique().sort()), on="source"
+    ).with_columns(pl.col("source").cast(pl.String))
     for row in found.sort("again", "source", descending=[True, False]).iter_rows(named=True):
         symbols = ", ".join(row["symbols"][:_NAMED])
         yield Finding(

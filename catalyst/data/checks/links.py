@@ -105,7 +105,9 @@ def _counted(
     with_tag: Counter[str] = Counter()
     paths = [path for _, folder in dated_folders(lake.root / "news") for path in parts(folder)]
     for first in range(0, len(paths), _BATCH_FILES):
-        frame = pl.scan_parquet(paths[first : first + _BATCH_FILES], hive_partitioning=False)
+        frame = pl.scan_parquet(
+            paths[first : first + _BATCH_FILES], hive_partitioning=False, glob=False
+        )
         frame = frame.filter(pl.col("link") == "provider")
         cashtag = pl.col("headline").str.contains(r"\$[A-Za-z]{1,6}\b")
         for provider, n, tags in (

@@ -55,7 +55,9 @@ def read_news_rows(
     ]
     paths = [path for folder in folders for path in parts(folder)]
     for first in range(0, len(paths), _BATCH_FILES):
-        batch = pl.scan_parquet(paths[first : first + _BATCH_FILES], hive_partitioning=False)
+        batch = pl.scan_parquet(
+            paths[first : first + _BATCH_FILES], hive_partitioning=False, glob=False
+        )
         batch = batch.select(_COLUMNS)
         if symbols is not None:
             batch = batch.filter(pl.col("symbol").is_in(list(symbols)))
@@ -78,7 +80,7 @@ def headline_of(lake: Lake, published_ns: int, news_id: str) -> str:
     for date, folder in dated_folders(lake.root / "news"):
         if date < day:
             continue
-        frame = pl.scan_parquet(parts(folder), hive_partitioning=False)
+        frame = pl.scan_parquet(parts(folder), hive_partitioning=False, glob=False)
         found = frame.filter(pl.col("news_id") == news_id).select("headline").head(1).collect()
         if found.height:
             return str(found.item())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from catalyst.data import calendar
 from catalyst.data.checks.findings import Finding, bounded_severity
 from catalyst.data.checks.gaps import span
+from catalyst.data.stamps import NEW_YORK_NAME
 
 if TYPE_CHECKING:
     from catalyst.data.checks.thresholds import Thresholds
@@ -32,6 +34,7 @@ def outage_findings(rows: pl.DataFrame, t: Thresholds) -> Iterator[Finding]:
     articles = rows.unique(["news_id"], keep="first", maintain_order=True)
     providers = set(articles["provider"].unique().cast(pl.String))
     least = int(t.outage_least_rows * t.outage_window_days)
+    out: dict[str, dict[int, tuple[int, float]]] = defaultdict(dict)
     for name in ("provider", "source"):
         sizes = articles.group_by(name).len().filter(pl.col("len") >= least)
         for who, n in sizes.with_columns(pl.col(name).cast(pl.String)).sort(name).iter_rows():
@@ -39,10 +42,26 @@ def outage_findings(rows: pl.DataFrame, t: Thresholds) -> Iterator[Finding]:
                 continue
             group = articles.filter(pl.col(name).cast(pl.String) == who)
             published = group["published"].sort().to_numpy()
-            days = _silent_days(published, end, t)
+            days = _silent_days(_dated(published), end, t)
+            if name == "source":
+                # What the outlet's provider did not deliver is told of the provider.
+                whose = str(group["provider"].cast(pl.String).mode().sort()[0])
+                days = {day: found for day, found in days.items() if day not in out[whose]}
+            else:
+                out[who] = days
             yield from (_days_finding(str(who), first, last, days) for first, last in _joined(days))
             if name == "provider":
                 yield from _silent_hours(str(who), published, days, t)
+
+
+def _dated(published: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Move stamps that are dates, and so stand at 20:00 New York time, into their own UTC day."""
+    stamp = pl.Series(published).cast(pl.Datetime("ns", "UTC"))
+    local = stamp.dt.convert_time_zone(NEW_YORK_NAME)
+    at_eight = ((local.dt.hour() == 20) & (local.dt.minute() == 0)).mean()
+    if not isinstance(at_eight, float) or at_eight < 0.5:
+        return published
+    return published - 6 * _HOUR_NS
 
 
 def _silent_days(
@@ -73,9 +92,10 @@ def _silent_days(
     # An outage begins and ends within a day: its neighbours count with less evidence.
     beside = np.convolve(silent, np.ones(3), "same") > 0
     silent |= beside & (ratio < t.outage_beside_frac) & (surprise > t.outage_day_surprise / 2)
-    # The first day may not be whole, and the last not over.
-    silent[0] = False
-    silent[-1] &= counts[-1] == 0
+    # The first day may not be whole, and the last not over, here or in the whole lake.
+    silent[[0, -1]] = False
+    if last - int(day[-1]) <= 1:
+        silent[int(day[-1]) - first :] = False
     return {
         int(numbers[place]): (int(counts[place]), float(usual[place]))
         for place in np.flatnonzero(silent).tolist()
@@ -149,7 +169,8 @@ def _silent_hours(
     wide = (surprise > t.gap_surprise) & (hours >= t.gap_least_hours)
     for place in np.flatnonzero(wide).tolist():
         touched = range(*(int(published[p] // calendar.DAY_NS) for p in (place, place + 1)))
-        if any(day + 1 in days or day in days for day in touched):
+        # Whole days are told as such, or were no more silent than usual.
+        if len(touched) > 1 or any(day + 1 in days or day in days for day in touched):
             continue
         start, end = (_instant(int(published[p])) for p in (place, place + 1))
         missing = float(np.diff(mass)[place])

@@ -18,21 +18,13 @@ from numpy.typing import NDArray
 
 from catalyst.data import calendar, timeframes
 from catalyst.data.checks import bar_kernel as k
-from catalyst.data.checks.blocks import Block, blocks
+from catalyst.data.checks.blocks import Block, Series, blocks
 
 if TYPE_CHECKING:
     from catalyst.data.lake import Lake
 
 # Blocks are independent of each other and decoding and kernels release the lock.
 _READERS = 2
-
-
-class Series(NamedTuple):
-    """Name a series of bars."""
-
-    symbol: str
-    source: str
-    adjustment: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

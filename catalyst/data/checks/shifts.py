@@ -14,7 +14,8 @@ from catalyst.data.checks.findings import Finding
 from catalyst.data.checks.gaps import span
 
 if TYPE_CHECKING:
-    from catalyst.data.checks.panel import Panel, Series
+    from catalyst.data.checks.blocks import Series
+    from catalyst.data.checks.panel import Panel
     from catalyst.data.checks.thresholds import Thresholds
 
 # Half hours from 04:00: the open, and what a half hour is in minutes.

@@ -156,7 +156,7 @@ def _holes(
     some = found.surprise[found.bars > 0]
     if not len(some):
         return []
-    limit = max(t.slot_surprise, t.slot_habit_ratio * float(np.quantile(some, 0.95)))
+    limit = max(t.slot_surprise, t.slot_habit_ratio * float(np.quantile(some, 0.75)))
     if found.surprise.max() <= t.slot_surprise:
         return []
     length = found.top[:, 1] - found.top[:, 0] + 1
@@ -218,7 +218,7 @@ def _pooled(panel: Panel, members: list[int], t: Thresholds) -> list[tuple[int, 
     some = found.surprise[found.bars > 0]
     if not len(some):
         return []
-    limit = max(t.slot_surprise, t.slot_habit_ratio * float(np.quantile(some, 0.95)))
+    limit = max(t.slot_surprise, t.slot_habit_ratio * float(np.quantile(some, 0.75)))
     length = found.top[:, 1] - found.top[:, 0] + 1
     wide = (found.surprise > limit) & _long(length, panel, t) & (found.bars > 0)
     wide &= np.diff(np.append(starts, len(rows))) >= t.outage_least_series

@@ -27,7 +27,7 @@ def spike_findings(panel: Panel, t: Thresholds) -> Iterator[Finding]:
     if not len(panel):
         return
     if panel.is_daily:
-        up, down, scale = _daily_spikes(panel)
+        up, down, scale = _daily_spikes(panel, t)
         at = np.zeros((2, len(panel)), np.float32)
         least = t.spike_daily_frac
     else:
@@ -71,7 +71,7 @@ def spike_findings(panel: Panel, t: Thresholds) -> Iterator[Finding]:
 
 
 def _daily_spikes(
-    panel: Panel,
+    panel: Panel, t: Thresholds
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     n = len(panel)
     up, down, scale = np.zeros(n), np.zeros(n), np.zeros(n)
@@ -88,6 +88,10 @@ def _daily_spikes(
         reach = np.log(high / low)
         near = median_around(reach, 10)
         scale[rows] = np.maximum(near, 0.5 * np.median(reach))
+        # A wild day trades; a bad print is one trade of an ordinary day.
+        volume = panel.prices[rows, k.VOLUME]
+        wild = volume > t.spike_quiet_volume * median_around(volume, 10)
+        up[rows][wild] = down[rows][wild] = 0
     return up, down, scale
 
 

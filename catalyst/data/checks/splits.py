@@ -11,8 +11,9 @@ from catalyst.data.checks.findings import Finding
 from catalyst.data.checks.levels import Sessions, sessions_of, spread_of
 
 if TYPE_CHECKING:
+    from catalyst.data.checks.blocks import Series
     from catalyst.data.checks.known import Known
-    from catalyst.data.checks.panel import Panel, Series
+    from catalyst.data.checks.panel import Panel
     from catalyst.data.checks.thresholds import Thresholds
 
 #: New shares per old of splits that happen; each also the other way round.

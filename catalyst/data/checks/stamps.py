@@ -58,6 +58,9 @@ def date_only_findings(rows: pl.DataFrame, t: Thresholds) -> Iterator[Finding]:
             who = row[name]
             if name == "source" and who in providers:
                 continue
+            if name == "provider":
+                # Its outlets' stamps are its own.
+                articles = articles.filter(pl.col("provider").cast(pl.String) != who)
             dates = row["date_only"] >= t.date_only_frac
             what = "a date and no time" if dates else "a whole hour"
             share = row["date_only"] if dates else row["whole_hour"]

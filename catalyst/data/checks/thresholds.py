@@ -33,9 +33,9 @@ class Thresholds:
     # Gaps inside sessions.
     slot_surprise: float = 14.0
     """-ln of the chance of a run of missing bars; one in a million runs, as a year of minutes."""
-    slot_habit_ratio: float = 2.2
-    """And this many times the surprise that 95 % of the series' sessions stay below: illiquid names
-    pause in bursts (us1m_2024)."""
+    slot_habit_ratio: float = 3.2
+    """And this many times the surprise that 75 % of the series' sessions stay below: illiquid names
+    pause in bursts (us1m_2024). A higher quantile would hold the faults themselves."""
     slot_least_minutes: int = 3
     """Shorter runs are a quiet minute or two."""
     slot_least_bars: int = 3
@@ -133,6 +133,7 @@ class Thresholds:
     """Times the median of the series' largest spikes a session, in units of its range."""
     spike_tail_ratio: float = 3.0
     """Times their 95 % quantile."""
+    spike_quiet_volume: float = 4.0
     spike_least_usd: float = 0.045
     """A spike of a few ticks is none."""
     spike_market_frac: float = 0.15

@@ -34,8 +34,9 @@ def volume_findings(panel: Panel, t: Thresholds) -> Iterator[Finding]:
         if held:
             continue
         s = sessions_of(panel, number)
-        yield from _scaled(panel, number, s, t)
-        for at, size in _shifted(s, t):
+        moved = _shifted(s, t)
+        yield from _scaled(panel, number, s, sorted(at for at, _ in moved), t)
+        for at, size in moved:
             shifts[one.source, one.adjustment, int(s.session[at])].append((number, size))
     yield from _shift_findings(panel, shifts, t)
 
@@ -121,10 +122,14 @@ def _placeholder(panel: Panel, number: int, t: Thresholds) -> list[Finding]:
     ]
 
 
-def _scaled(panel: Panel, number: int, s: Sessions, t: Thresholds) -> Iterator[Finding]:
+def _scaled(
+    panel: Panel, number: int, s: Sessions, cuts: list[int], t: Thresholds
+) -> Iterator[Finding]:
     volume = np.log(np.maximum(s.volume, 0.5))
     volume[s.volume <= 0] = np.nan
-    usual = median_around(volume, 2 * t.volume_shift_sessions)
+    # Each feed has a level of its own.
+    parts = np.split(volume, cuts)
+    usual = np.concatenate([median_around(part, 2 * t.volume_shift_sessions) for part in parts])
     away = volume - usual
     if spread_of(away) == 0:
         return
