@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Set as AbstractSet
 from functools import cache
 
@@ -11,9 +12,8 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 from catalyst.data.enrichment.figures import figures_told
 from catalyst.data.enrichment.phrases import Phrases, phrases_of, tokens_of
 from catalyst.data.enrichment.tables import table
-from catalyst.data.enrichment.vader import compound
 
-#: Characters of a text that are scored: what stands behind them is no headline.
+#: Characters of a text that are scored. VADER takes time quadratic in the number of words.
 SCORED_CHARACTERS = 2_000
 _QUESTION = re.compile(r"(?<![^.!?:;])[^.!?:;]*\?+")
 # Where a rating or target is changed the change is the news, not the name of the old or new rating.
@@ -49,7 +49,7 @@ def sentiment(prose: str, tokens: AbstractSet[str] | None = None) -> float:
         (see `figures_told`). Questions don't count, nor the names of ratings where a rating or a
         price target is changed. 0.0 if no word is known.
     """
-    lexicon, emojis, phrases = _lexicon()
+    analyzer, phrases = _analyzer()
     text = _asserted(prose[:SCORED_CHARACTERS])
     lower = text.lower()
     if ("grad" in lower or "pt" in lower or "target" in lower) and _CHANGE.search(lower):
@@ -57,7 +57,19 @@ def sentiment(prose: str, tokens: AbstractSet[str] | None = None) -> float:
     text = figures_told(text)
     if not phrases.starts.isdisjoint(tokens_of(lower) if tokens is None else tokens):
         text = _joined(text, phrases)
-    return compound(text, lexicon, emojis)
+    if not _speaks(text, analyzer):
+        return 0.0
+    return float(analyzer.polarity_scores(text)["compound"])
+
+
+def _speaks(text: str, analyzer: SentimentIntensityAnalyzer) -> bool:
+    # Without a word of the lexicon VADER's compound is exactly 0, and most of its time is saved.
+    # It strips punctuation from words longer than two characters; emoji become words of their own.
+    lexicon = analyzer.lexicon
+    for token in text.lower().split():
+        if token in lexicon or token.strip(string.punctuation) in lexicon:
+            return True
+    return not text.isascii() and not analyzer.emojis.keys().isdisjoint(text)
 
 
 def _asserted(text: str) -> str:
@@ -79,7 +91,7 @@ def _joined(text: str, phrases: Phrases) -> str:
 
 
 @cache
-def _lexicon() -> tuple[dict[str, float], dict[str, str], Phrases]:
+def _analyzer() -> tuple[SentimentIntensityAnalyzer, Phrases]:
     analyzer = SentimentIntensityAnalyzer()
     lexicon: dict[str, float] = analyzer.lexicon
     overlay = table("finance_lexicon")
@@ -94,4 +106,4 @@ def _lexicon() -> tuple[dict[str, float], dict[str, str], Phrases]:
     names = [name.lower() for spoken in table("companies")["companies"].values() for name in spoken]
     toned = [name for name in names if " " in name and not lexicon.keys().isdisjoint(name.split())]
     listed += [name for name in toned if name.replace(" ", "_") not in lexicon]
-    return lexicon, analyzer.emojis, phrases_of(listed)
+    return analyzer, phrases_of(listed)
