@@ -25,6 +25,7 @@ COMMANDS = [
     ["backtest"],
     ["data", "import"],
     ["data", "quarantine"],
+    ["data", "check"],
     ["data", "pull"],
     ["data", "summary"],
     ["data", "export"],

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import polars as pl
@@ -536,6 +538,39 @@ def test_help_shows_examples_and_needs_no_polars(repository: Path) -> None:
 
     assert "catalyst data import bars AAPL.csv" in shown.stdout
     assert shown.stdout.splitlines()[-1] == "False False"
+
+
+def test_help_names_every_format() -> None:
+    from catalyst.data.formats import FORMATS
+
+    shown = CliRunner().invoke(app, ["import", "--help"], env={"COLUMNS": "400"}).stdout
+
+    assert [name for name in FORMATS if name not in shown] == []
+
+
+def test_an_interrupted_import_says_that_the_lake_is_as_it_was(tmp_path: Path) -> None:
+    folder, lake = tmp_path / "many", tmp_path / "lake"
+    folder.mkdir()
+    for number in range(300):
+        _written(folder, HEADER + GOOD.replace("AAPL", f"S{number}"), f"{number}.csv")
+    _run("import", "bars", folder / "1.csv", "--lake", lake, "--timeframe", "1m", "--json")
+    before = fingerprint(lake, quarantine=True)
+    command = [sys.executable, "-m", "catalyst.cli.app", "data", "import", "bars", str(folder)]
+
+    child = subprocess.Popen(
+        [*command, "--lake", str(lake), "--timeframe", "1m"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (lake / ".tmp").exists() and child.poll() is None:
+        time.sleep(0.002)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate()
+
+    assert (child.returncode, said) == (130, f"interrupted: the lake {lake} is as it was\n")
+    assert fingerprint(lake, quarantine=True) == before
+    assert not (lake / ".tmp").exists()
 
 
 def test_the_lake_is_as_told_else_of_the_environment_else_the_sample(

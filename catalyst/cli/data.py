@@ -12,7 +12,7 @@ import typer
 from catalyst.cli import check, imports, pull, quarantine
 from catalyst.cli.imports import JsonOption, LakeOption, Table, say
 from catalyst.cli.lake_tables import show_summary
-from catalyst.errors import InputError
+from catalyst.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -94,11 +94,7 @@ def export(
     opened = Lake(resolve_lake(lake))
     wanted = None if symbols is None else [one for one in symbols.split(",") if one.strip()]
     frame = _table(opened, table, timeframe, wanted, start, end)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix == ".csv":
-        _flat(frame).write_csv(out)
-    else:
-        frame.write_parquet(out, compression="zstd")
+    _write(frame, out)
     if as_json:
         typer.echo(json.dumps({"file": str(out), "rows": frame.height}))
     else:
@@ -174,6 +170,29 @@ def _table(
         raise InputError(f"--start, --end and --symbols choose bars and news; {table} go out whole")
     frame = opened.actions() if table is Table.ACTIONS else opened.universe()
     return frame
+
+
+def _write(frame: pl.DataFrame, out: Path) -> None:
+    import polars as pl
+
+    # Beside it first, so that no file is left by halves and none is lost.
+    part = out.with_name(f".{out.name}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as file:
+                if out.suffix == ".csv":
+                    _flat(frame).write_csv(file)
+                else:
+                    frame.write_parquet(file, compression="zstd")
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise OutputError(
+            f"{out} can't be written: {reason}; name another file, or make room"
+        ) from None
 
 
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:

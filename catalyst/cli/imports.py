@@ -180,6 +180,11 @@ def mapping_of(text: str | None) -> dict[str, str] | None:
             raise InputError(
                 f"--map has the part '{part}'; expected pairs such as ts=datetime,open=o"
             )
+        if name.strip() in found:
+            raise InputError(
+                f"--map names {name.strip()} twice; expected each once, two columns of one time as "
+                "ts=Date+Time"
+            )
         found[name.strip()] = column.strip()
     return found
 

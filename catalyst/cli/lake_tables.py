@@ -18,8 +18,10 @@ def show_report(report: ImportReport, root: Path, n_files: int) -> None:
     """Print what an import did with its rows."""
     from rich.table import Table as RichTable
 
+    from catalyst.data.messages import shown as plain
+
     console = stdout()
-    what = f"{report.table} from {n_files} file(s) into {root}"
+    what = f"{report.table} from {n_files} file(s) into {plain(root)}"
     console.print(what, highlight=False, markup=False)
     shown = RichTable()
     shown.add_column("rows")
@@ -44,7 +46,7 @@ def show_summary(root: Path, found: dict[str, Any]) -> None:
     from catalyst.data.messages import shown as plain
 
     console = stdout()
-    console.print(f"lake {root}", highlight=False, markup=False)
+    console.print(f"lake {plain(root)}", highlight=False, markup=False)
     for name, rows in found.items():
         if not isinstance(rows, list) or not rows:
             continue
@@ -73,5 +75,9 @@ def stdout() -> Console:
     """Give the console of stdout."""
     from rich.console import Console
 
+    # A terminal that can't show a letter gets its number, not a traceback.
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
     # A pipe has no width; tables are wider than the 80 letters that rich would assume.
     return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)

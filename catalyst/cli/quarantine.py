@@ -65,7 +65,7 @@ def command(
     file: Annotated[str | None, typer.Option(help="Rows of this file, as it was named.")] = None,
     rule: Annotated[str | None, typer.Option(help="Rows that broke this rule; see below.")] = None,
     line: Annotated[int | None, typer.Option(help="The row of this line.")] = None,
-    limit: Annotated[int, typer.Option(min=0, help="How many rows to show.")] = 20,
+    limit: Annotated[int, typer.Option(min=0, max=1_000_000, help="How many rows to show.")] = 20,
     release: Annotated[
         bool, typer.Option("--release", help="Import the chosen rows again.")
     ] = False,
@@ -122,6 +122,9 @@ def command(
     if not root.is_dir():
         raise InputError(f"there is no lake at {root}; name another with --lake")
     finish_interrupted(root)
+    if file is not None:
+        # As quarantine writes the name of a file that is no UTF-8.
+        file = file.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     selection = Selection(None if table is None else table.value, file, rule, line)
     found = (
         _released(root, selection, said)

@@ -63,7 +63,9 @@ def symbols(root: Path, timeframe: str) -> list[str]:
     paths = [path for _, part in dated_folders(folder) for path in parts(part)]
     if not paths:
         return []
-    found = pl.scan_parquet(paths, hive_partitioning=False).select(pl.col("symbol").unique())
+    found = pl.scan_parquet(paths, hive_partitioning=False, glob=False).select(
+        pl.col("symbol").unique()
+    )
     return found.collect().to_series().sort().to_list()
 
 
@@ -78,7 +80,7 @@ def read_bar_files(paths: Sequence[str]) -> pl.DataFrame:
         by_scale.setdefault(None if written is None else int(written), []).append(path)
     frames = [_empty()]
     for scale, group in by_scale.items():
-        frame = pl.read_parquet(group, columns=list(STORED), hive_partitioning=False)
+        frame = pl.read_parquet(group, columns=list(STORED), hive_partitioning=False, glob=False)
         if scale is not None:
             frame = frame.with_columns(
                 pl.Series(name, from_ticks(frame[name].to_numpy(), scale=scale)) for name in PRICES

@@ -14,27 +14,21 @@ from catalyst.data.bar_rows import BarRows, read_bar_rows
 from catalyst.data.fact_store import read_facts
 from catalyst.data.formats.opened import opened_frame
 from catalyst.data.given import FRAME
-from catalyst.data.imports import (
-    OnRows,
-    import_actions,
-    import_bars,
-    import_news,
-    import_universe,
-)
+from catalyst.data.imports import OnRows, import_actions, import_bars, import_news, import_universe
+from catalyst.data.lake_folder import TABLES, open_folder
 from catalyst.data.news_intake import NewsOptions
 from catalyst.data.news_merge import enrich_again
-from catalyst.data.partition import digest_of, finish_interrupted, only_writer, parts
+from catalyst.data.partition import digest_of, only_writer, parts
 from catalyst.data.quarantine import Rejected, read_quarantine, store_rejected
 from catalyst.data.reports import ImportReport
 from catalyst.data.spans import bounded, within
 from catalyst.data.stamps import Moment
 from catalyst.data.universe_intake import UniverseOptions
-from catalyst.errors import LakeError
 
 if TYPE_CHECKING:
     import polars as pl
 
-TABLES = ("bars", "news", "actions", "universe")
+__all__ = ["TABLES", "Lake"]
 
 
 class Lake:
@@ -50,27 +44,12 @@ class Lake:
     Raises
     ------
     LakeError
-        If there is no lake at `root`, or nothing in it, or an import that was interrupted while it
-        was put in place can't be finished.
+        If there is no lake at `root`, nothing in it, or an interrupted import can't be finished.
     """
 
     def __init__(self, root: str | Path, *, create: bool = False) -> None:
         self.root = Path(root)
-        finish_interrupted(self.root)
-        if create:
-            if self.root.exists() and not self.root.is_dir():
-                raise LakeError(f"{self.root} is a file; expected a folder for the lake")
-            self.root.mkdir(parents=True, exist_ok=True)
-        elif not self.root.is_dir():
-            raise LakeError(
-                f"there is no lake at {self.root}; run `catalyst data import bars PATH --lake "
-                f"{self.root}` or name another with --lake"
-            )
-        elif not any((self.root / table).is_dir() for table in TABLES):
-            raise LakeError(
-                f"the lake {self.root} is empty; run `catalyst data import bars PATH --lake "
-                f"{self.root}`"
-            )
+        open_folder(self.root, create=create)
 
     def __repr__(self) -> str:
         return f"Lake({str(self.root)!r})"
@@ -95,40 +74,31 @@ class Lake:
 
         A bar is known at its end, a daily one at its session's close, and this is marked as
         assumed; a `known_at` column says better. The same bar with a later `known_at` is a
-        correction and becomes a row of its own. Prices are stored exactly as given. Rows that break
-        a rule (see `catalyst.data.bar_rules`) go to quarantine, whole. Memory beyond `data` is
-        bounded.
+        correction and a row of its own. Prices are stored exactly as given. Rows that break a rule
+        (see `catalyst.data.bar_rules`) go to quarantine, whole.
 
         Parameters
         ----------
         data : polars, pandas or Arrow table
             Columns ts, open, high, low, close, volume and perhaps symbol, timeframe, source,
             adjustment, known_at, known_is_assumed, or other names for them. Prices in US dollars.
-            A daily stamp that is midnight in its own zone names a date; any other its New York
-            date.
+            A daily stamp of midnight in its own zone names a date, any other its New York date.
         timeframe : str, optional
             1m, 5m, 15m, 1h or 1d; needed without such a column, and stronger than it.
         symbol : str, optional
             The ticker of all rows; likewise. ``@name``: the name of `file` up to its first dot.
         mapping : mapping, optional
             Names of the columns, ``{"ts": "datetime"}``; what it leaves out is guessed by name.
-        tz : str, optional
-            Zone of times that name none; New York, if left out.
-        stamp : {"start", "end"}, optional
-            What an intraday time names of its bar; daily stamps name their session either way. The
-            start, if left out.
-        source : str, optional
-            Who says so, where no column does; ``user``, if left out.
-        adjustment : {"raw", "split", "all"}, optional
-            What prices are adjusted for, where no column says; raw, if left out.
+        tz, stamp, source, adjustment : str, optional
+            Zone of times that name none (New York, if left out); what an intraday time names of its
+            bar, start or end (start); who says so, where no column does (``user``); what prices are
+            adjusted for, raw, split or all, where no column says (raw).
         date_format : str, optional
             strftime letters, for times in a form that is not known here.
-        fetched_at_ns : int, optional
-            When a vendor gave these rows, ns UTC. A bar that differs from the latest stored version
-            is then a revision: a row of its own, known from that instant.
-        covered_until_ns : int, optional
-            With `fetched_at_ns`: bars that ended by then had been asked for before. One that is new
-            was not there, and is known from `fetched_at_ns` too.
+        fetched_at_ns, covered_until_ns : int, optional
+            When a vendor gave these rows, ns UTC: a bar that differs from the latest stored version
+            is a revision, known from then, and so is one that is new though it ended before
+            `covered_until_ns`, up to when all had been asked for before.
         file : str
             Name under which rejected rows are kept.
 
@@ -138,10 +108,8 @@ class Lake:
 
         Raises
         ------
-        ImportFileError
-            If a column is missing or an option is unknown.
-        LakeError
-            If another process is writing.
+        ImportFileError, LakeError
+            If a column is missing or an option is unknown; if another process is writing.
         """
         options = BarOptions(
             timeframe=timeframe,
@@ -195,13 +163,11 @@ class Lake:
         provider : str, optional
             Who delivered it, where no column says; by default `source`, else ``user``.
         latency_s : float, optional
-            Seconds from publication to knowledge, where no time of collection is given; 60, if left
-            out.
+            Seconds from publication to knowledge, where no time of collection is given (60).
         midnight : {"date", "time"}, optional
             Whether a time of exactly midnight in its own zone is a date (if left out) or a time.
         fetched_at_ns, covered_until_ns : int, optional
-            As in `add_bars`: news known by `covered_until_ns` that is new to the lake is known from
-            `fetched_at_ns`.
+            As in `add_bars`: news that is new though it was known before is known from the fetch.
 
         Returns and raises what `add_bars` does.
         """
@@ -426,8 +392,8 @@ class Lake:
         Returns
         -------
         str
-            64 hexadecimal characters; any changed byte of a file of bars, news, actions or
-            universe, a renamed file, and a changed enrichment table or rule change them.
+            64 hexadecimal characters; any changed byte or name of a file of bars, news, actions or
+            universe, and a changed enrichment table or rule change them.
         """
         from catalyst.data.enrichment import enrichment_hash
 

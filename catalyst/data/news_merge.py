@@ -17,7 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalyst.data import calendar
-from catalyst.data.news_intake import ACCEPTED, NewsRule
+from catalyst.data.news_fates import (
+    STORED_ROW,
+    NewsCounts,
+    account,
+    article_ids,
+    fates,
+    reject_stored,
+    without_conflicts,
+)
 from catalyst.data.news_store import FOLDER, read_news_files
 from catalyst.data.partition import PART, Transaction
 from catalyst.data.quarantine import Rejected
@@ -29,21 +37,7 @@ if TYPE_CHECKING:
 # Enrichment holds a few Python objects a row; this many rows take about half a gigabyte.
 _CHUNK_ROWS = 100_000
 _CHUNK_BYTES = 128 * 2**20
-_STORED_ROW = -1
 _IDENTITY = ("id", "retweet_of_id")
-_KEY = ("news_id", "symbol", "known_at")
-_CONTENT = ("headline", "url", "author")
-_LEFT_OUT = ("url", "author")
-
-
-@dataclass(slots=True)
-class NewsCounts:
-    """Count what became of the rows of an import."""
-
-    imported: int = 0
-    duplicates: int = 0
-    links_added: int = 0
-    links_dropped: int = 0
 
 
 @dataclass(slots=True)
@@ -141,18 +135,18 @@ def merge_news(
             touched
         )
         new = spill.read(first, last).sort("row", maintain_order=True)
-        fed_new, against = _without_conflicts(new, stored)
+        fed_new, against = without_conflicts(new, stored)
         # Stored rows come first: between equals the first one stays.
         fed = pl.concat(
             [
-                stored.filter(again).with_columns(row=pl.lit(_STORED_ROW, pl.Int64)),
+                stored.filter(again).with_columns(row=pl.lit(STORED_ROW, pl.Int64)),
                 fed_new.drop("file", "line", "text"),
             ],
             how="diagonal",
         )
         if fed.height:
             found = enrich(fed, earlier=_earlier(change, fed))
-            wrong, repeated = _fates(found.mislinked, found.duplicates, fed_new, stored)
+            wrong, repeated = fates(found.mislinked, found.duplicates, fed_new, stored)
             kept = found.news
             if held:
                 kept = pl.concat(
@@ -160,11 +154,11 @@ def merge_news(
                 )
             _write_days(change, dates, stored, kept)
             counts.links_added += found.links_added
-            _reject_stored(rejected, found.mislinked, dates[0])
+            reject_stored(rejected, found.mislinked, dates[0])
         else:
             wrong = repeated = []
         if new.height:
-            _account(new, wrong, repeated, against, waiting, counts, rejected)
+            account(new, wrong, repeated, against, waiting.files, counts, rejected)
             on_rows(new["row"].n_unique())
     return counts
 
@@ -194,146 +188,11 @@ def enrich_again(
         dates = [_date(day) for day in sorted(sizes) if first <= day <= last]
         stored = read_news_files(_paths(change, dates), any_age=True)
         found = enrich(stored, earlier=_earlier(change, stored))
-        _reject_stored(rejected, found.mislinked, dates[0])
+        reject_stored(rejected, found.mislinked, dates[0])
         changed += _write_days(change, dates, stored, found.news)
         rows += found.news.height
         on_rows(stored.height)
     return rows, changed
-
-
-def _without_conflicts(new: pl.DataFrame, stored: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
-    """Take out the links that contradict one with their key; give the rest, and their rows."""
-    import polars as pl
-
-    if not new.height:
-        return new, []
-    keyed = new.select(*_KEY[1:], *_CONTENT, "row").with_columns(_article_ids(new))
-    if not stored.height and not keyed.select(_KEY).is_duplicated().any():
-        return new, []
-    before = stored.select(*_KEY, *_CONTENT)
-    links = keyed.with_row_index("at")
-    same_link = links.join(before, on=_KEY, how="inner", suffix="_told")
-    # A row without a link stands under those that its text makes.
-    unlinked = links.filter(pl.col("symbol").is_null())
-    same_article = unlinked.join(before, on=["news_id", "known_at"], how="inner", suffix="_told")
-    pairs = pl.concat([same_link, same_article], how="diagonal")
-    alone = links.filter(~pl.col("at").is_in(pairs["at"].implode()))
-    firsts = alone.unique(_KEY, keep="first", maintain_order=True)
-    within = alone.join(firsts, on=_KEY, how="inner", nulls_equal=True, suffix="_told")
-    # What a row leaves out contradicts nothing, and is what the other says: else the row that says
-    # less might take the place of the one that says more.
-    differs = pl.any_horizontal(
-        pl.col(name).is_not_null() & pl.col(name).ne_missing(pl.col(f"{name}_told"))
-        for name in _CONTENT
-    )
-    pairs = pl.concat([pairs, within], how="diagonal").with_columns(differs=differs)
-    told = pairs.group_by("at").agg(
-        pl.col("differs").all(),
-        *(pl.col(f"{name}_told").filter(~pl.col("differs")).first() for name in _LEFT_OUT),
-    )
-    filled = new.with_row_index("at").join(told, on="at", how="left", maintain_order="left")
-    filled = filled.with_columns(pl.coalesce(name, f"{name}_told") for name in _LEFT_OUT)
-    against = filled.filter("differs")["row"].to_list()
-    return filled.filter(~pl.col("differs")).select(new.columns), against
-
-
-def _fates(
-    mislinked: pl.DataFrame, duplicates: pl.DataFrame, new: pl.DataFrame, stored: pl.DataFrame
-) -> tuple[list[int], list[int]]:
-    """List the rows of links that are wrong, and of those that only repeat what is known."""
-    import polars as pl
-
-    wrong = mislinked.filter(pl.col("row") != _STORED_ROW)
-    accepted = stored.filter(pl.col("link") == ACCEPTED)
-    repeated = duplicates.filter(pl.col("row") != _STORED_ROW)["row"].to_list()
-    repeated += _made_again(new, stored)
-    if accepted.height and wrong.height:
-        # The user has judged this link before.
-        named = wrong.with_columns(_article_ids(wrong))
-        known = named.join(accepted.select(_KEY), on=_KEY, how="semi")
-        repeated += known["row"].to_list()
-        wrong = named.join(accepted.select(_KEY), on=_KEY, how="anti")
-    return wrong["row"].to_list(), repeated
-
-
-def _account(
-    new: pl.DataFrame,
-    wrong: Sequence[int],
-    repeated: Sequence[int],
-    against: Sequence[int],
-    waiting: WaitingNews,
-    counts: NewsCounts,
-    rejected: Rejected,
-) -> None:
-    """Say of each given row what became of it: of several links one suffices to be imported."""
-    import polars as pl
-
-    def count(rows: Sequence[int], name: str) -> pl.DataFrame:
-        return pl.DataFrame({"row": rows}, schema={"row": pl.Int64}).group_by("row").len(name)
-
-    per_row = new.group_by("row", maintain_order=True).agg(
-        pl.len().cast(pl.Int64).alias("links"),
-        pl.col("file", "line").first(),
-        pl.coalesce("text", "raw").first().alias("text"),
-    )
-    for rows, name in ((wrong, "wrong"), (repeated, "repeated"), (against, "against")):
-        per_row = per_row.join(count(rows, name), on="row", how="left", maintain_order="left")
-    fates = ("wrong", "repeated", "against")
-    per_row = per_row.with_columns(pl.col(fates).fill_null(0).cast(pl.Int64))
-    imported = pl.col("links") > pl.sum_horizontal(fates)
-    fate = per_row.select(
-        pl.when(imported)
-        .then(pl.lit("imported"))
-        .when(pl.col("against") > 0)
-        .then(pl.lit(NewsRule.CONFLICT.label))
-        .when(pl.col("repeated") > 0)
-        .then(pl.lit("repeated"))
-        .otherwise(pl.lit(NewsRule.MISLINKED.label))
-    ).to_series()
-    per_row = per_row.with_columns(fate.alias("fate"))
-    stays = per_row.filter(pl.col("fate").is_in(["imported", "repeated"]))
-    counts.imported += int((fate == "imported").sum())
-    counts.duplicates += int((fate == "repeated").sum())
-    counts.links_dropped += int(stays.select(pl.col("wrong", "against").sum()).sum_horizontal()[0])
-    leaves = per_row.filter(~pl.col("fate").is_in(["imported", "repeated"]))
-    for (number,), part in leaves.partition_by("file", as_dict=True, maintain_order=True).items():
-        file, options = waiting.files[number]
-        rejected.add(
-            file,
-            lines=part["line"].to_list(),
-            rules=part["fate"].to_list(),
-            texts=part["text"].to_list(),
-            options=options,
-        )
-
-
-def _reject_stored(rejected: Rejected, mislinked: pl.DataFrame, date: dt.date) -> None:
-    import polars as pl
-
-    left = mislinked
-    if "row" in left.columns:
-        left = left.filter(pl.col("row") == _STORED_ROW)
-    rejected.add(
-        f"{FOLDER}/date={date}",
-        lines=[0] * left.height,
-        rules=[NewsRule.MISLINKED.label] * left.height,
-        texts=[raw or "{}" for raw in left["raw"]],
-        is_given=False,
-    )
-
-
-def _made_again(new: pl.DataFrame, stored: pl.DataFrame) -> list[int]:
-    """Find the given links that enrichment once made, where the lake or a row before has them."""
-    import polars as pl
-
-    key = ["news_id", "symbol", "known_at"]
-    made = new.filter(pl.col("link").is_in(["cashtag", "name"]).fill_null(value=False))
-    if not made.height:
-        return []
-    made = made.with_columns(_article_ids(made))
-    again = made.join(stored.select(key), on=key, how="semi")["row"].to_list()
-    twice = made.filter(pl.struct(key).is_first_distinct().not_())["row"].to_list()
-    return sorted({*again, *twice})
 
 
 def _touched(spill: Spill) -> list[str]:
@@ -365,12 +224,12 @@ def _earlier(change: Transaction, fed: pl.DataFrame) -> pl.DataFrame | None:
     if not paths:
         return None
     known_ns = pl.col("known_at").dt.timestamp("ns")
-    before = pl.scan_parquet(paths, hive_partitioning=False).select(list(SETTLED))
+    before = pl.scan_parquet(paths, hive_partitioning=False, glob=False).select(list(SETTLED))
     before = before.filter(known_ns < before_ns)
     posts = pl.concat([fed[name].drop_nulls() for name in _IDENTITY]).unique()
     same_post = pl.any_horizontal(pl.col(name).is_in(posts.implode()) for name in _IDENTITY)
     same_post = same_post.fill_null(value=False) if len(posts) else pl.lit(value=False)
-    articles = _article_ids(fed).unique()
+    articles = article_ids(fed).unique()
     told = pl.col("news_id").is_in(articles.implode())
     # What can matter: a day of stories, versions of the same articles, originals and retweets of
     # the same posts, and the rest of their clusters, which says what was known of them.
@@ -380,16 +239,6 @@ def _earlier(change: Transaction, fed: pl.DataFrame) -> pl.DataFrame | None:
     near = known_ns >= before_ns - WINDOW_NS
     found = before.filter(near | told | same_post | member).collect()
     return found if found.height else None
-
-
-def _article_ids(fed: pl.DataFrame) -> pl.Series:
-    import polars as pl
-
-    from catalyst.data.enrichment import news_id
-
-    columns = fed.select("headline", "source", pl.col("published_at").dt.timestamp("ns")).rows()
-    ids = [news_id(headline, source, published_ns=ns) for headline, source, ns in columns]
-    return pl.Series("news_id", ids, dtype=pl.String)
 
 
 def _write_days(

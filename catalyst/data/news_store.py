@@ -47,7 +47,9 @@ def news_symbols(root: Path) -> list[str]:
     paths = [path for _, folder in dated_folders(root / FOLDER) for path in parts(folder)]
     if not paths:
         return []
-    symbols = pl.scan_parquet(paths, hive_partitioning=False).select(pl.col("symbol").unique())
+    symbols = pl.scan_parquet(paths, hive_partitioning=False, glob=False).select(
+        pl.col("symbol").unique()
+    )
     found: list[str] = symbols.filter(pl.col("symbol") != "").collect().to_series().sort().to_list()
     return found
 
@@ -70,6 +72,7 @@ def read_news_files(paths: Sequence[str | Path], *, any_age: bool = False) -> pl
         schema=dict(ENRICHED),
         missing_columns="insert" if any_age else "raise",
         hive_partitioning=False,
+        glob=False,
     )
     try:
         return found.collect()

@@ -19,7 +19,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
 from catalyst.errors import LakeError
@@ -179,12 +179,19 @@ def only_writer(root: Path, *, wait_s: float = 0.0) -> Iterator[Transaction]:
     LakeError
         If another process is writing to this lake, or it can't be written.
     """
-    new = not root.exists()
     try:
+        os.fspath(root).encode()
+        new = not root.exists()
         root.mkdir(parents=True, exist_ok=True)
         lock = (root / _LOCK).open("a+", encoding="ascii")
-    except OSError as error:
-        raise LakeError(f"the lake {root} can't be written: {error.strerror}") from None
+    except UnicodeEncodeError:
+        # Arrow can't open it.
+        raise LakeError(
+            f"the lake's path {root} is not UTF-8; expected a path that is; give another"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise LakeError(f"the lake {root} can't be written: {reason}") from None
     with lock:
         # A reader that clears what an interrupted writer left has the lock for an instant.
         for left in range(max(round(wait_s / _WAIT_S), _FEW_WAITS), -1, -1):
@@ -206,6 +213,12 @@ def only_writer(root: Path, *, wait_s: float = 0.0) -> Iterator[Transaction]:
             transaction = Transaction(root)
             yield transaction
             _committed(transaction)
+        except OSError as error:
+            reason = error.strerror or str(error).splitlines()[0]
+            raise LakeError(
+                f"the lake {root} can't be written: {reason}; nothing was imported by halves: "
+                "make room or give the rights it needs, then repeat the command"
+            ) from None
         finally:
             _finish(root)
             lock.truncate(0)
@@ -312,7 +325,7 @@ def _finish(root: Path) -> None:
     """Do what a manifest says, as often as it takes, and clear the temporary folder."""
     manifest = root / _MANIFEST
     if manifest.exists():
-        told = json.loads(manifest.read_text(encoding="utf-8"))
+        told = _told(root)
         folders: dict[Path, None] = {}
         for name, relative in told["files"].items():
             temporary, target = root / _TEMPORARY / name, root / relative
@@ -336,6 +349,23 @@ def _finish(root: Path) -> None:
         _synchronise_all([folder for folder in folders if folder.is_dir()])
         manifest.unlink()
     shutil.rmtree(root / _TEMPORARY, ignore_errors=True)
+
+
+def _told(root: Path) -> dict[str, Any]:
+    manifest = root / _MANIFEST
+    try:
+        told: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
+        paths = [PurePosixPath(path) for path in (*told["files"].values(), *told["removed"])]
+        sound = all("/" not in name for name in told["files"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        paths, sound = [], False
+    # A lake may come from anyone; what it says touches no file outside of it.
+    if not sound or any(path.is_absolute() or ".." in path.parts for path in paths):
+        raise LakeError(
+            f"{manifest} is not what catalyst writes there; remove it and import again what was "
+            "imported last"
+        )
+    return told
 
 
 def _locked(lock: IO[str]) -> bool:

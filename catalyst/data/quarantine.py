@@ -241,7 +241,7 @@ def _scan(paths: Sequence[str]) -> pl.LazyFrame:
     if not paths:
         return pl.LazyFrame(schema=schema)
     found = pl.scan_parquet(
-        list(paths), schema=schema, missing_columns="insert", hive_partitioning=False
+        list(paths), schema=schema, missing_columns="insert", hive_partitioning=False, glob=False
     )
     return found.with_columns(pl.col("options").fill_null(_NO_OPTIONS))
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 BUDGET_BYTES = 192 * 2**20
 # Smaller additions are put together first: each run costs a slice at every visit.
 _RUN_BYTES = 4 * 2**20
+_RUNS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,10 +34,12 @@ class _Run:
     starts: NDArray[np.int64]
     mapped: mmap.mmap | None
 
-    def within(self, first: int, last: int) -> pa.Table | None:
+    def holds(self, first: int, last: int) -> bool:
         start, stop = np.searchsorted(self.keys, [first, last + 1])
-        if start == stop:
-            return None
+        return bool(start < stop)
+
+    def within(self, first: int, last: int) -> pa.Table:
+        start, stop = np.searchsorted(self.keys, [first, last + 1])
         return self.table.slice(
             int(self.starts[start]), int(self.starts[stop] - self.starts[start])
         )
@@ -130,13 +133,17 @@ class Spill:
         import pyarrow as pa
 
         self._close_run()
-        slices = [part for run in self._runs if (part := run.within(first, last)) is not None]
-        found = pl.DataFrame(pa.concat_tables(slices).combine_chunks())
-        # What was read is not read again, or only in part; its pages would count as our memory.
-        for run in self._runs:
-            if run.mapped is not None:
-                run.mapped.madvise(mmap.MADV_DONTNEED)
-        return found
+        copied = []
+        held = [run for run in self._runs if run.holds(first, last)]
+        for place in range(0, len(held), _RUNS_AT_ONCE):
+            some = held[place : place + _RUNS_AT_ONCE]
+            slices = [run.within(first, last) for run in some]
+            copied.append(pa.concat_tables(slices).combine_chunks())
+            # The kernel maps more than is read, and all of it would count as our memory.
+            for run in some:
+                if run.mapped is not None:
+                    run.mapped.madvise(mmap.MADV_DONTNEED)
+        return pl.DataFrame(pa.concat_tables(copied).combine_chunks())
 
     def _close_run(self) -> None:
         import polars as pl

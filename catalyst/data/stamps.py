@@ -98,9 +98,13 @@ def parse_stamps(
 
 def zone_checked(tz: str) -> str:
     """Give the name of a time zone back if it is one, else raise ImportFileError."""
+    import polars as pl
+
     try:
         ZoneInfo(tz)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        # Files such as `localtime` are zones to one and not to the other.
+        pl.Series([0], dtype=pl.Datetime("ns")).dt.replace_time_zone(tz)
+    except (ZoneInfoNotFoundError, ValueError, OSError, pl.exceptions.PolarsError):
         raise ImportFileError(
             f"'{tz}' is no time zone; expected an IANA name such as {NEW_YORK_NAME} or UTC"
         ) from None
