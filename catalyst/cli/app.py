@@ -10,6 +10,10 @@ import typer
 from catalyst.cli import backtest, data, news
 from catalyst.errors import CatalystError, InputError
 
+_LONGEST_MESSAGE = 2_000
+#: What the libraries raise for a Parquet file that is none, or no longer whole.
+_DAMAGE = {("polars", "ComputeError"), ("pyarrow", "ArrowInvalid")}
+
 app = typer.Typer(
     name="catalyst",
     no_args_is_help=True,
@@ -53,8 +57,30 @@ def main() -> None:
     try:
         app()
     except CatalystError as error:
-        typer.echo(f"catalyst: {error}", err=True)
+        _say(str(error))
         sys.exit(2 if isinstance(error, InputError) else 1)
+    except Exception as error:
+        if not _is_damage(error):
+            raise
+        _say(
+            f"a file can't be read or written: {str(error).partition(chr(10))[0]}; if it lies in "
+            "the lake it is damaged: restore it, or import its sources into a new lake"
+        )
+        sys.exit(2)
+
+
+def _say(message: str) -> None:
+    from catalyst.data.messages import shown
+
+    # A message may quote what a file, a vendor or a name says.
+    typer.echo(f"catalyst: {shown(message, longest=_LONGEST_MESSAGE)}", err=True)
+
+
+def _is_damage(error: Exception) -> bool:
+    # By name: neither library is imported for a command that does without.
+    kind = type(error)
+    library = kind.__module__.partition(".")[0]
+    return isinstance(error, OSError) or (library, kind.__name__) in _DAMAGE
 
 
 if __name__ == "__main__":

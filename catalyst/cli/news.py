@@ -59,7 +59,7 @@ AsofOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout, times UTC, instead of a table.")
 ]
-LimitOption = Annotated[int, typer.Option(help="Most rows.", min=1)]
+LimitOption = Annotated[int, typer.Option(help="Most rows.", min=1, max=1_000_000)]
 
 
 @app.command("search", epilog=SEARCH_EPILOG)

@@ -59,7 +59,7 @@ def series_of(root: Path, timeframe: str) -> pl.DataFrame:
             first_known_at=pl.lit(None, instant), rows=pl.lit(None, pl.UInt32)
         )
     return (
-        pl.scan_parquet(paths, hive_partitioning=False)
+        pl.scan_parquet(paths, hive_partitioning=False, glob=False)
         .group_by(key)
         .agg(first_known_at=pl.col("known_at").min(), rows=pl.len())
         .sort(key)

@@ -126,4 +126,4 @@ def _scan(lake: Lake, folder: str) -> pl.LazyFrame:
     import polars as pl
 
     paths = [path for _, part in dated_folders(lake.root / folder) for path in parts(part)]
-    return pl.scan_parquet(paths, hive_partitioning=False)
+    return pl.scan_parquet(paths, hive_partitioning=False, glob=False)

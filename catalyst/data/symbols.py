@@ -12,6 +12,7 @@ _SHARE_CLASS = r"^([A-Z]+)[-/.]([A-Z]{1,2})$"
 _SHARE_CLASS_JOIN = "${1}.${2}"
 # Digits and signs as in AAA.1, ^GSPC or BTC=F; never a space, a quote or a comma.
 _SYMBOL = r"^[A-Z0-9^][A-Z0-9^.\-/=_]{0,19}$"
+_ASCII = r"^[!-~]+$"
 _FILE_SUFFIXES = r"(?i)(?:\.(?:csv|tsv|txt|gz|zip))+$"
 
 
@@ -28,13 +29,15 @@ def joined_symbols(symbols: pl.Expr) -> pl.Expr:
     """
     import polars as pl
 
-    spelled = symbols.cast(pl.String).str.strip_chars().str.to_uppercase()
-    spelled = spelled.str.replace(_SHARE_CLASS, _SHARE_CLASS_JOIN)
-    return pl.when(spelled.str.contains(_SYMBOL)).then(spelled).otherwise(None)
+    given = symbols.cast(pl.String).str.strip_chars()
+    spelled = given.str.to_uppercase().str.replace(_SHARE_CLASS, _SHARE_CLASS_JOIN)
+    # Asked of what was given too: the upper case of a dotless i is I, of a ligature FI.
+    is_symbol = given.str.contains(_ASCII) & spelled.str.contains(_SYMBOL)
+    return pl.when(is_symbol).then(spelled).otherwise(None)
 
 
 def symbol_in_name(name: str) -> str | None:
     """Take a ticker from the name of a file (``BRK-B.csv``, ``^GSPC (1).csv.gz``); None if none."""
     stem = re.sub(_FILE_SUFFIXES, "", name)
     symbol = joined_symbol(re.sub(r" ?\(\d+\)$", "", stem))
-    return symbol if re.fullmatch(_SYMBOL, symbol) else None
+    return symbol if stem.isascii() and re.fullmatch(_SYMBOL, symbol) else None

@@ -29,6 +29,7 @@ _MARKS = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
+_UTF_32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 # Windows-1252 leaves five bytes open. Browsers read them as control characters, so that no byte
 # is lost: https://encoding.spec.whatwg.org/index-windows-1252.txt
 _WINDOWS_1252 = "".join(
@@ -100,6 +101,11 @@ def utf8_pieces(
     for number, piece in enumerate(content.pieces(piece_bytes)):
         data = piece.data
         if number == 0:
+            if data.startswith(_UTF_32):
+                raise ImportFileError(
+                    f"{shown(content.path)} is UTF-32 by its first bytes; expected UTF-8 or UTF-16;"
+                    " save it so"
+                )
             for mark, found in _MARKS:
                 if data.startswith(mark):
                     encoding, skip = found, len(mark)

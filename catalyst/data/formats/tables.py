@@ -126,7 +126,10 @@ def header_of(head: bytes, content: Content) -> Header:
     first = text.splitlines()[0] if text else ""
     delimiter = max(_DELIMITERS, key=lambda one: len(_record(first, one)))
     end = first_end(head, delimiter)
-    names = [name.strip() for name in _record(decoded(head[:end]), delimiter)]
+    # A name ends at a NUL where one library hands it to another.
+    names = [
+        name.replace("\0", "\ufffd").strip() for name in _record(decoded(head[:end]), delimiter)
+    ]
     if len(names) < 2:
         raise ImportFileError(
             f"{shown(content.path)} has one column only in its first line; expected names separated"
