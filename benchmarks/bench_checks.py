@@ -70,7 +70,7 @@ def _worlds() -> Iterator[tuple[str, World, Mapping[str, Plant]]]:
     yield "invented daily bars", as_daily(quarter), DAILY
     yield "invented news", clean_news(n_symbols=12, n_days=100, a_day=160, seed=5), NEWS
     sample = simulate(n_symbols=30, n_sessions=60)
-    bars = sample.bars.with_columns(source=pl.lit("synthetic"))
+    bars = sample.bars.with_columns(pl.col("volume").cast(pl.Float64), source=pl.lit("synthetic"))
     yield "the sample's bars", World(bars={("5m", "raw"): bars}, actions=sample.actions), INTRADAY
     if not _SHARED.is_dir():
         print(f"the real market data is not here: {_SHARED} is no folder")
@@ -88,7 +88,11 @@ def _worlds() -> Iterator[tuple[str, World, Mapping[str, Plant]]]:
 def _real(name: str, timeframe: str) -> World:
     columns = ["symbol", "ts", "open", "high", "low", "close", "volume"]
     bars = pl.read_parquet(_SHARED / f"{name}.parquet", columns=columns).drop_nulls()
-    bars = bars.with_columns(pl.col("ts").cast(pl.Datetime("ns", "UTC")), source=pl.lit("real"))
+    bars = bars.with_columns(
+        pl.col("ts").cast(pl.Datetime("ns", "UTC")),
+        pl.col("volume").cast(pl.Float64),
+        source=pl.lit("real"),
+    )
     if timeframe == "1d":
         bars = bars.with_columns(ts=pl.col("ts").dt.date().cast(pl.String))
     return World(bars={(timeframe, "raw"): bars})

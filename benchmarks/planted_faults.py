@@ -166,6 +166,9 @@ def bar_plant(
         key, bars = world.one()
         expected = []
         end = bars.select(days_of(bars).max()).item()
+        # An end is early only if most symbols go on.
+        share = 3 if change is end_early else 1
+        n = min(n, max(bars["symbol"].n_unique() // share, 1))
         chosen = drawn(bars, rng, n, margin=margin)
         if whole_source:
             days = sorted({day for _, day in chosen})
@@ -178,6 +181,17 @@ def bar_plant(
         return replace(world, bars={key: bars}, expected=tuple(expected))
 
     return plant
+
+
+def regular(bars: pl.DataFrame, symbol: str, day: dt.date) -> pl.Expr:
+    """Select the regular hours of one symbol's day."""
+    rows = mask(bars, symbol, day)
+    if bars.schema["ts"] == pl.String:
+        return rows
+    every = calendar.sessions()
+    place = every.index_of(day)
+    ns = pl.col("ts").dt.timestamp("ns")
+    return rows & (ns >= int(every.open_ns[place])) & (ns < int(every.close_ns[place]))
 
 
 def mask(bars: pl.DataFrame, symbol: str, day: dt.date) -> pl.Expr:
@@ -213,7 +227,7 @@ def drop_hours(
     bars: pl.DataFrame, rng: Generator, symbol: str, day: dt.date, number: int
 ) -> pl.DataFrame:
     """Leave out 20 to 120 minutes in the middle of a day."""
-    rows = mask(bars, symbol, day)
+    rows = regular(bars, symbol, day)
     n = bars.filter(rows)["ts"].n_unique()
     length = max(int(n * rng.uniform(0.12, 0.35)), 4)
     first = int(rng.integers(n // 6, n - length - n // 6))
@@ -227,7 +241,7 @@ def truncate(
     bars: pl.DataFrame, rng: Generator, symbol: str, day: dt.date, number: int
 ) -> pl.DataFrame:
     """Begin a day late or end it early, by an hour or more."""
-    rows = mask(bars, symbol, day)
+    rows = regular(bars, symbol, day)
     n = bars.filter(rows).height
     length = int(n * rng.uniform(0.18, 0.6))
     cut = (0, length) if number % 2 else (n - length, n)
@@ -273,7 +287,7 @@ def stick(
     bars: pl.DataFrame, rng: Generator, symbol: str, day: dt.date, number: int
 ) -> pl.DataFrame:
     """Repeat one bar's values for a while."""
-    rows = mask(bars, symbol, day)
+    rows = regular(bars, symbol, day)
     part = bars.filter(rows)
     n = part.height
     length = min(int(rng.integers(8, 30)), n - 2)
@@ -322,7 +336,7 @@ def spike(
     bars: pl.DataFrame, rng: Generator, symbol: str, day: dt.date, number: int
 ) -> pl.DataFrame:
     """Put one bar's high up or low down by 12 to 40 %."""
-    rows = mask(bars, symbol, day)
+    rows = regular(bars, symbol, day)
     n = bars.filter(rows).height
     at = int(rng.integers(1, n - 1)) if n > 2 else 0
     size = float(rng.uniform(0.12, 0.4)) if n > 2 else float(rng.uniform(0.35, 0.6))
@@ -370,6 +384,9 @@ def split_plant(kind: str, power: int, *, later: int = 0) -> Plant:
             expected.append(Expected(frozenset(kind.split()), symbol, "", day, ex))
         schema = ["symbol", "ex_date", "kind", "value"]
         frame = pl.DataFrame(actions, schema=schema, orient="row")
+        if world.actions is not None:
+            before_ = world.actions.select(pl.col(name).cast(frame.schema[name]) for name in schema)
+            frame = pl.concat([before_, frame])
         return replace(world, bars={key: bars}, actions=frame, expected=tuple(expected))
 
     return plant
@@ -494,8 +511,11 @@ def with_daily(change: Callable[..., pl.DataFrame] | None, kinds: str) -> Plant:
 
     def plant(world: World, rng: Generator, n: int) -> World:
         key, bars = world.one()
-        regular = bars
-        daily = daily_of(regular)
+        every = calendar.sessions()
+        ns = bars["ts"].dt.timestamp("ns").to_numpy()
+        place = every.containing(ns)
+        inside = (ns >= every.open_ns[place]) & (ns < every.close_ns[place])
+        daily = daily_of(bars.filter(pl.Series(inside)))
         expected = []
         for number, (symbol, day) in enumerate(drawn(bars, rng, n, margin=12)):
             if change is not None:

@@ -213,7 +213,10 @@ def _thin_feeds(found: list[tuple[_Pair, float]], t: Thresholds) -> Iterator[Fin
         symbol = "" if wide else pair.one.symbol
         whose = f"{len(found)} symbols" if wide else symbol
         rows = pair.left_rows
-        first, last = (pair.left.date(int(s)) for s in pair.left.session[rows][[0, -1]])
+        told = [one for one, _ in found] if wide else [pair]
+        common = [one.left.session[one.left_rows[[0, -1]]] for one in told]
+        first = pair.left.date(int(min(ends[0] for ends in common)))
+        last = pair.left.date(int(max(ends[1] for ends in common)))
         yield Finding(
             "thin_feed",
             82 if wide else 74,

@@ -9,8 +9,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 # Columns of `prices`: US dollars and shares.
-OPEN, HIGH, LOW, CLOSE, MIDDLE, VOLUME, OUTSIDE_VOLUME, COMMON_VOLUME, AFTER_CLOSE = range(9)
-N_PRICES = 9
+OPEN, HIGH, LOW, CLOSE, MIDDLE, VOLUME, OUTSIDE_VOLUME, COMMON_VOLUME, AFTER_CLOSE, FIRST_VOLUME = (
+    range(10)
+)
+N_PRICES = 10
 # Columns of `facts`: counts, slots and log ratios.
 (
     N_REGULAR,
@@ -80,7 +82,7 @@ def summarise_nb(
         start, end = starts[group], ends[group]
         p, f = prices[group], facts[group]
         p[:] = np.nan
-        p[VOLUME] = p[OUTSIDE_VOLUME] = p[AFTER_CLOSE] = 0.0
+        p[VOLUME] = p[OUTSIDE_VOLUME] = p[AFTER_CLOSE] = p[FIRST_VOLUME] = 0.0
         f[:] = 0.0
         slots = (ts_ns[start:end] + length_ns - 1 - open_ns[group]) // length_ns
         hours = (ts_ns[start:end] - pre_ns[group]) // _HALF_HOUR_NS
@@ -91,6 +93,7 @@ def summarise_nb(
             if 0 <= hours[i] < profile.shape[1]:
                 profile[group, hours[i]] += v[i]
         _jump_nb(slots, h, lo, c, f)
+        _stuck_nb(slots, o, h, lo, c, v, f)
         first, last = _regular_nb(slots, v, n_slots[group], p, f)
         if first == last:
             # A session outside regular hours only still has a level.
@@ -101,7 +104,7 @@ def summarise_nb(
                 present[group, slot >> 3] |= np.uint8(1 << (slot & 7))
         inside = slice(first, last)
         _outline_nb(o[inside], h[inside], lo[inside], c[inside], v[inside], p, f)
-        _standing_nb(slots[inside], o[inside], h[inside], lo[inside], c[inside], v[inside], f)
+        _constant_nb(slots[inside], h[inside], lo[inside], c[inside], f)
         _spikes_nb(slots[inside], o[inside], h[inside], lo[inside], c[inside], f)
 
 
@@ -134,6 +137,8 @@ def _regular_nb(
         if 0 <= slots[i] < n_slots:
             if first == last:
                 first = i
+            if slots[i] == 0:
+                p[FIRST_VOLUME] += volume[i]
             last = i + 1
             continue
         f[N_OUTSIDE] += 1
@@ -174,7 +179,7 @@ def _outline_nb(
 
 
 @njit(cache=True, nogil=True)
-def _standing_nb(
+def _stuck_nb(
     slots: NDArray[np.int64],
     open_: NDArray[np.float64],
     high: NDArray[np.float64],
@@ -183,17 +188,31 @@ def _standing_nb(
     volume: NDArray[np.float64],
     f: NDArray[np.float32],
 ) -> None:
-    stuck = constant = 1
-    f[STUCK_RUN] = f[CONSTANT_RUN] = 1
+    run = 1
+    f[STUCK_RUN] = 1
     for i in range(1, len(close)):
         same = close[i] == close[i - 1] and high[i] == high[i - 1] and low[i] == low[i - 1]
-        constant = constant + 1 if same and high[i] == low[i] else 1
-        if constant > f[CONSTANT_RUN]:
-            f[CONSTANT_RUN], f[CONSTANT_AT] = constant, slots[i - constant + 1]
         same = same and open_[i] == open_[i - 1] and volume[i] == volume[i - 1]
-        stuck = stuck + 1 if same and volume[i] > 0 and high[i] > low[i] else 1
-        if stuck > f[STUCK_RUN]:
-            f[STUCK_RUN], f[STUCK_AT] = stuck, slots[i - stuck + 1]
+        run = run + 1 if same and volume[i] > 0 and high[i] > low[i] else 1
+        if run > f[STUCK_RUN]:
+            f[STUCK_RUN], f[STUCK_AT] = run, slots[i - run + 1]
+
+
+@njit(cache=True, nogil=True)
+def _constant_nb(
+    slots: NDArray[np.int64],
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    close: NDArray[np.float64],
+    f: NDArray[np.float32],
+) -> None:
+    run = 1
+    f[CONSTANT_RUN] = 1
+    for i in range(1, len(close)):
+        same = close[i] == close[i - 1] and high[i] == high[i - 1] and low[i] == low[i - 1]
+        run = run + 1 if same and high[i] == low[i] else 1
+        if run > f[CONSTANT_RUN]:
+            f[CONSTANT_RUN], f[CONSTANT_AT] = run, slots[i - run + 1]
 
 
 @njit(cache=True, nogil=True)

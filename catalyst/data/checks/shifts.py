@@ -59,12 +59,13 @@ def moved_sessions(panel: Panel, t: Thresholds) -> NDArray[np.int64]:
             continue
         gain = between(opened + step, closed + step) - own
         left = between(opened, opened + step) if step > 0 else between(closed + step, closed)
-        fits = there & (gain > best) & (left <= t.shift_vacated_frac)
-        # Hours that were always empty prove nothing: the last one must be used.
+        # Before the open and after the close next to nothing trades, in feeds that have it at all.
+        fits = there & (gain > best) & (left <= t.shift_vacated_frac * abs(step))
+        # The far end of the moved session holds its close or its open, not only late prints.
         edge = (
-            between(closed + step - 2, closed + step)
+            between(closed + step - 1 - hourly, closed + step)
             if step > 0
-            else between(opened + step, opened + step + 2)
+            else between(opened + step, opened + step + 1 + hourly)
         )
         fits &= edge > t.shift_gain_frac / 2
         moved[fits], best[fits] = step, gain[fits]
@@ -139,12 +140,14 @@ def end_stamp_findings(panel: Panel, t: Thresholds) -> Iterator[Finding]:
         regular = facts[:, k.N_REGULAR]
         if panel.length_minutes >= 60 or (regular > 0).sum() < t.outage_least_series:
             continue
-        bits = np.unpackbits(panel.present[rows], axis=1, bitorder="little")[regular > 0]
-        after = panel.prices[rows, k.AFTER_CLOSE][regular > 0]
-        mean = panel.prices[rows, k.VOLUME][regular > 0] / np.maximum(regular[regular > 0], 1)
-        usual = float(bits[:, 1:].sum() / max(panel.n_slots[rows][regular > 0].sum(), 1))
-        opens, closes = float(bits[:, 0].mean()), float((after > 0.5 * mean).mean())
-        if opens < 0.1 * usual and closes > 0.8 * max(usual, 0.5) and usual > 0.3:
+        prices = panel.prices[rows][regular > 0]
+        usual = float(prices[:, k.VOLUME].sum() / panel.n_slots[rows][regular > 0].sum())
+        if usual <= 0:
+            continue
+        # The first minutes and the last hold several times a minute's volume (stylised facts).
+        opens = float(prices[:, k.FIRST_VOLUME].mean()) / usual
+        closes = float(prices[:, k.AFTER_CLOSE].mean()) / usual
+        if opens < t.end_stamps_open and closes > t.end_stamps_close:
             first, last = (panel.date(int(s)) for s in panel.session[rows][[0, -1]])
             yield Finding(
                 "end_stamps",
@@ -155,13 +158,13 @@ def end_stamp_findings(panel: Panel, t: Thresholds) -> Iterator[Finding]:
                 panel.timeframe,
                 first,
                 last,
-                len(bits),
+                len(prices),
                 round(opens, 4),
-                round(usual, 4),
-                f"{one.symbol}'s {panel.timeframe} bars of {one.source} ({one.adjustment}) begin "
-                f"one bar after the open and end with one after the close in {len(bits)} sessions "
-                f"on {span(first, last)}: their times name the bars' ends; import them again with "
-                "--stamp end",
+                1.0,
+                f"{one.symbol}'s {panel.timeframe} bars of {one.source} ({one.adjustment}) have "
+                f"the open's volume one bar late and the close's after it in {len(prices)} "
+                f"sessions on {span(first, last)}: their times name the bars' ends; import "
+                "them again with --stamp end",
             )
 
 

@@ -59,8 +59,14 @@ class Thresholds:
     """Bars that lie on a coarser grid to this share are coarser bars."""
     shift_gain_frac: float = 0.10
     """Volume that a moved session would gain; an hour holds 11 to 24 % (stylised facts)."""
-    shift_vacated_frac: float = 0.01
-    """What may lie in the hours that a moved session leaves empty; they hold 15 % as a rule."""
+    shift_vacated_frac: float = 0.02
+    """What may lie in each half hour that a moved session leaves; the first and last ones of a
+    session hold 7 to 18 % as a rule, those outside it 1 % (stylised facts)."""
+    end_stamps_open: float = 0.4
+    """Volume of the first bar and of the one after the close, against a bar's mean: the first has
+    1.5 to 6 times as much where times are starts,"""
+    end_stamps_close: float = 0.8
+    """and the other next to none."""
 
     shift_sessions: int = 3
     """Fewer sessions of one symbol that seem moved by half an hour are a quiet opening."""
@@ -143,7 +149,7 @@ class Thresholds:
     coarse_price_frac: float = 0.95
     """Prices that are multiples of 0.10 to this share are rounded; by chance 10 % are."""
     coarse_price_least: int = 20
-    coarse_price_usd: float = 1_000.0
+    coarse_price_usd: float = 20_000.0
     """Above it spreads are wider than 0.10 (BRK.A)."""
 
     # Volumes.
@@ -161,8 +167,8 @@ class Thresholds:
     """To a twelfth; half days have a third."""
     volume_up_log: float = 3.6
     """37 times: blocks and offerings make 20 to 30 times a thin name's volume on a calm day."""
-    volume_least_shares: float = 20_000.0
-    """What trades less a session comes in lumps."""
+    volume_least_usd: float = 200_000.0
+    """What trades less a session comes in lumps (EEM in 1998, USO's predecessor)."""
     volume_scale_spreads: float = 7.0
     volume_quiet_range: float = 2.5
     """A real multiple moves the price."""

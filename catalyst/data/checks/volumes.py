@@ -138,7 +138,7 @@ def _scaled(
         np.where(away > 0, t.volume_up_log, t.volume_down_log), t.volume_scale_spreads * spread
     )
     reach = float(np.median(s.reach)) or 1e-9
-    liquid = np.maximum(usual, volume) > np.log(t.volume_least_shares)
+    liquid = np.maximum(usual, volume) + np.log(s.middle) > np.log(t.volume_least_usd)
     far = np.flatnonzero((np.abs(np.nan_to_num(away)) > least) & liquid)
     for first, last in runs(far):
         part = slice(first, last + 1)
@@ -192,11 +192,22 @@ def _shifted(s: Sessions, t: Thresholds) -> list[tuple[int, float]]:
         before, after = volume[at - w : at] * sign, volume[at : at + w] * sign
         larger = float(np.exp(max(np.median(before * sign), np.median(after * sign))))
         across = int(s.session[at] - s.session[at - 1]) > t.reuse_break_sessions
-        if larger < t.volume_least_shares or across:
+        if larger * s.middle[at] < t.volume_least_usd or across:
             continue
         if np.quantile(after, 0.1) > np.quantile(before, 0.9):
-            found.append((at, float(size[at])))
+            found.append((_placed(volume, at, w), float(size[at])))
     return found
+
+
+def _placed(volume: NDArray[np.float64], at: int, w: int) -> int:
+    """Move a step to where what lies on either side of it scatters least."""
+    low, high = max(at - 2 * w, 0), min(at + 2 * w, len(volume))
+
+    def scatter(place: int) -> float:
+        sides = (volume[low:place], volume[place:high])
+        return sum(float(np.abs(side - np.median(side)).sum()) for side in sides)
+
+    return min(range(max(at - w, low + 1), min(at + w, high - 1)), key=scatter)
 
 
 def _steps(values: NDArray[np.float64], w: int) -> NDArray[np.float64]:
