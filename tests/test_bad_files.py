@@ -269,3 +269,17 @@ def test_a_wrong_option_costs_a_sentence_and_no_lake(
     assert status in {1, 2}
     assert "Traceback" not in err
     assert "\x1b" not in err
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_stream_that_is_closed_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, catalyst: Catalyst, name: str
+) -> None:
+    bars = tmp_path / "bars.csv"
+    bars.write_text("\n".join(GOOD["bars"]) + "\n", "utf-8")
+    monkeypatch.setattr(sys, name, None)
+
+    status, *_ = catalyst("data", "import", "bars", bars, "--lake", tmp_path / "lake")
+
+    assert status == 0
+    assert (tmp_path / "lake" / "bars").is_dir()

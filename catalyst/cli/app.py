@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, TextIO
 
 import typer
 
@@ -54,6 +56,9 @@ def _root(
 
 def main() -> None:
     """Run the command line; a foreseen error is one sentence on stderr and exit status 2."""
+    # A stream that the shell closed is None here, and print would take stdout in its place.
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     try:
         app()
     except CatalystError as error:
@@ -62,11 +67,18 @@ def main() -> None:
     except Exception as error:
         if not _is_damage(error):
             raise
-        _say(
-            f"a file can't be read or written: {str(error).partition(chr(10))[0]}; if it lies in "
-            "the lake it is damaged: restore it, or import its sources into a new lake"
-        )
+        reason = str(error).partition("\n")[0]
+        hint = "make room or give the rights it needs, then repeat the command"
+        if not isinstance(error, OSError) or error.errno is None:
+            hint = (
+                "a file of the lake is damaged: restore it, or import its sources into a new lake"
+            )
+        _say(f"a file can't be read or written: {reason}; {hint}")
         sys.exit(2)
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _say(message: str) -> None:
