@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalyst.data import calendar
-from catalyst.data.partition import dated_folders, parts
+from catalyst.data.lake_files import dated_folders, parts
 from catalyst.data.ticks import PRICE_SCALE, PRICES, from_ticks
 
 if TYPE_CHECKING:

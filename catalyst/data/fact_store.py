@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from catalyst.data.columns import Columns
 from catalyst.data.given import Given
-from catalyst.data.partition import PART, Transaction, parts, read_parts
+from catalyst.data.lake_files import parts, read_parts
+from catalyst.data.partition import PART, Transaction
 
 if TYPE_CHECKING:
     import polars as pl

@@ -15,10 +15,11 @@ from catalyst.data.fact_store import read_facts
 from catalyst.data.formats.opened import opened_frame
 from catalyst.data.given import FRAME
 from catalyst.data.imports import OnRows, import_actions, import_bars, import_news, import_universe
+from catalyst.data.lake_files import digest_of, parts
 from catalyst.data.lake_folder import TABLES, open_folder
 from catalyst.data.news_intake import NewsOptions
 from catalyst.data.news_merge import enrich_again
-from catalyst.data.partition import digest_of, only_writer, parts
+from catalyst.data.partition import only_writer
 from catalyst.data.quarantine import Rejected, read_quarantine, store_rejected
 from catalyst.data.reports import ImportReport
 from catalyst.data.spans import bounded, within

@@ -9,8 +9,8 @@ import polars as pl
 
 from catalyst.data.calendar import NEW_YORK
 from catalyst.data.lake import Lake
+from catalyst.data.lake_files import dated_folders
 from catalyst.data.news_store import FOLDER
-from catalyst.data.partition import dated_folders
 from catalyst.data.spans import bounded
 from catalyst.data.stamps import Moment
 from catalyst.data.symbols import joined_symbol

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalyst.data.partition import dated_folders, parts
+from catalyst.data.lake_files import dated_folders, parts
 from catalyst.errors import LakeError
 
 if TYPE_CHECKING:

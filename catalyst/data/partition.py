@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import datetime as dt
 import fcntl
-import hashlib
 import json
 import os
-import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
+from catalyst.data.lake_files import DATE, dated_folders, parts
 from catalyst.errors import LakeError
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ _LOCK = ".lock"
 _TEMPORARY = ".tmp"
 _MANIFEST = f"{_TEMPORARY}/manifest.json"
 _SCRATCH = f"{_TEMPORARY}/scratch"
-_DATE = re.compile(r"date=(\d{4}-\d{2}-\d{2})")
 _COMPRESSION_LEVEL = 3
 _FEW = 16
 # A commit renames files, some thousand a second; ten seconds are long for one.
@@ -92,6 +90,9 @@ class Transaction:
             self.new_file(relative),
             compression="zstd",
             compression_level=_COMPRESSION_LEVEL,
+            # Numbers hardly repeat: without dictionaries of them a day of real minutes takes a
+            # fifth less and is written as much faster.
+            use_dictionary=_dictionaries(stored.schema),
             # One row group, so that a dictionary column comes back as one chunk with one
             # dictionary.
             row_group_size=max(1, stored.num_rows),
@@ -132,7 +133,7 @@ class Transaction:
         stored = {date for date, _ in dated_folders(self.root / folder)}
         for inside in self._prepared:
             parent, _, name = inside.rpartition("/")
-            dated = _DATE.fullmatch(name)
+            dated = DATE.fullmatch(name)
             if dated and parent == folder:
                 stored.add(dt.date.fromisoformat(dated.group(1)))
         return sorted(date for date in stored if self.parts(f"{folder}/date={date}"))
@@ -265,52 +266,6 @@ def finish_interrupted(root: Path) -> None:
     )
 
 
-def parts(folder: Path) -> list[str]:
-    """List the Parquet files in a folder, whole paths, names ascending; empty if it is missing."""
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(
-                entry.path
-                for entry in entries
-                if entry.name.endswith(".parquet") and entry.is_file()
-            )
-    except FileNotFoundError:
-        return []
-
-
-def dated_folders(folder: Path) -> list[tuple[dt.date, Path]]:
-    """List the ``date=YYYY-MM-DD`` partitions of a folder, ascending; empty if it is missing."""
-    try:
-        names = sorted(entry.name for entry in os.scandir(folder))
-    except FileNotFoundError:
-        return []
-    matches = [(name, _DATE.fullmatch(name)) for name in names]
-    return [(dt.date.fromisoformat(m.group(1)), folder / name) for name, m in matches if m]
-
-
-def read_parts(paths: Sequence[str | Path], *, columns: Sequence[str] | None = None) -> list[Any]:
-    """Read Parquet files as Arrow tables, in the order of `paths`."""
-    import pyarrow.parquet as pq
-
-    return [
-        pq.ParquetFile(path).read(columns=None if columns is None else list(columns))
-        for path in paths
-    ]
-
-
-def digest_of(root: Path, folders: Sequence[str], salt: str) -> str:
-    """Hash the Parquet files of some folders, their paths and contents, and a salt with SHA-256."""
-    whole = hashlib.sha256()
-    for folder in folders:
-        for path in sorted((root / folder).rglob("*.parquet")):
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").digest()
-            whole.update(path.relative_to(root).as_posix().encode())
-            whole.update(content)
-    whole.update(salt.encode())
-    return whole.hexdigest()
-
-
 def _committed(transaction: Transaction) -> None:
     try:
         transaction.commit()
@@ -366,6 +321,14 @@ def _told(root: Path) -> dict[str, Any]:
             "imported last"
         )
     return told
+
+
+def _dictionaries(schema: pa.Schema) -> list[str] | bool:
+    import pyarrow as pa
+
+    texts = {pa.string(), pa.large_string(), pa.string_view()}
+    nested = any(pa.types.is_nested(field.type) for field in schema)
+    return nested or [field.name for field in schema if field.type in texts]
 
 
 def _locked(lock: IO[str]) -> bool:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from catalyst.data.partition import Transaction, parts
+from catalyst.data.lake_files import parts
+from catalyst.data.partition import Transaction
 from catalyst.data.spill import Spill
 from catalyst.errors import LakeError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalyst.data.bar_rules import ADJUSTMENTS
-from catalyst.data.partition import dated_folders, parts
+from catalyst.data.lake_files import dated_folders, parts
 from catalyst.errors import LakeError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from catalyst.data import calendar
 from catalyst.data.checks.bar_kernel import order_nb
-from catalyst.data.partition import parts
+from catalyst.data.lake_files import parts
 from catalyst.data.ticks import PRICE_SCALE, PRICES, from_ticks
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import polars as pl
 
 from catalyst.data.checks.findings import Finding, bounded_severity
 from catalyst.data.checks.rejected import fields_of, symbol_of
-from catalyst.data.partition import dated_folders, parts
+from catalyst.data.lake_files import dated_folders, parts
 
 if TYPE_CHECKING:
     from catalyst.data.checks.thresholds import Thresholds

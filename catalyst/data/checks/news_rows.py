@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from catalyst.data.partition import dated_folders, parts
+from catalyst.data.lake_files import dated_folders, parts
 
 if TYPE_CHECKING:
     from catalyst.data.lake import Lake
