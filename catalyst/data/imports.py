@@ -26,7 +26,7 @@ from catalyst.data.fact_store import FactCounts, Facts, store_facts
 from catalyst.data.formats.opened import Opened
 from catalyst.data.given import Given
 from catalyst.data.news_intake import NewsOptions, NewsRule, news_reading, read_reports
-from catalyst.data.news_merge import WaitingNews, merge_news
+from catalyst.data.news_merge import WaitingNews, enrich_again, merge_news
 from catalyst.data.options import options_text, settled
 from catalyst.data.partition import Transaction, only_writer
 from catalyst.data.quarantine import Rejected, Selection, store_rejected
@@ -234,6 +234,15 @@ def import_news(
         links_added=counts.links_added,
         links_dropped=counts.links_dropped,
     )
+
+
+def enrich_stored(root: Path, *, on_rows: OnRows) -> tuple[int, int]:
+    """Enrich all news of the lake at `root` again; see `catalyst.data.lake.Lake.enrich`."""
+    with only_writer(root) as change:
+        rejected = Rejected("news", change.scratch)
+        found = enrich_again(change, rejected=rejected, on_rows=on_rows)
+        store_rejected(change, rejected)
+    return found
 
 
 def import_actions(

@@ -14,13 +14,18 @@ from catalyst.data.bar_rows import BarRows, read_bar_rows
 from catalyst.data.fact_store import read_facts
 from catalyst.data.formats.opened import opened_frame
 from catalyst.data.given import FRAME
-from catalyst.data.imports import OnRows, import_actions, import_bars, import_news, import_universe
+from catalyst.data.imports import (
+    OnRows,
+    enrich_stored,
+    import_actions,
+    import_bars,
+    import_news,
+    import_universe,
+)
 from catalyst.data.lake_files import digest_of, parts
 from catalyst.data.lake_folder import TABLES, open_folder
 from catalyst.data.news_intake import NewsOptions
-from catalyst.data.news_merge import enrich_again
-from catalyst.data.partition import only_writer
-from catalyst.data.quarantine import Rejected, read_quarantine, store_rejected
+from catalyst.data.quarantine import read_quarantine
 from catalyst.data.reports import ImportReport
 from catalyst.data.spans import bounded, within
 from catalyst.data.stamps import Moment
@@ -318,11 +323,7 @@ class Lake:
         (int, int)
             Rows of news, and files that changed.
         """
-        with only_writer(self.root) as change:
-            rejected = Rejected("news", change.scratch)
-            found = enrich_again(change, rejected=rejected, on_rows=on_rows)
-            store_rejected(change, rejected)
-        return found
+        return enrich_stored(self.root, on_rows=on_rows)
 
     def timeframes(self) -> list[str]:
         """List the timeframes of which there are bars, finest first."""
