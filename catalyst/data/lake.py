@@ -7,21 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalyst.data import action_intake, bar_store, news_store, timeframes, universe_intake
+from catalyst.data import action_intake, bar_store, imports, news_store, timeframes, universe_intake
 from catalyst.data.action_intake import ActionOptions
 from catalyst.data.bar_intake import BarOptions
 from catalyst.data.bar_rows import BarRows, read_bar_rows
 from catalyst.data.fact_store import read_facts
 from catalyst.data.formats.opened import opened_frame
 from catalyst.data.given import FRAME
-from catalyst.data.imports import (
-    OnRows,
-    enrich_stored,
-    import_actions,
-    import_bars,
-    import_news,
-    import_universe,
-)
 from catalyst.data.lake_files import digest_of, parts
 from catalyst.data.lake_folder import TABLES, open_folder
 from catalyst.data.news_intake import NewsOptions
@@ -129,7 +121,7 @@ class Lake:
             fetched_at_ns=fetched_at_ns,
             covered_until_ns=covered_until_ns,
         )
-        return import_bars(self.root, [opened_frame(data, file, lists=False)], options)
+        return imports.import_bars(self.root, [opened_frame(data, file, lists=False)], options)
 
     def add_news(
         self,
@@ -189,7 +181,7 @@ class Lake:
             fetched_at_ns=fetched_at_ns,
             covered_until_ns=covered_until_ns,
         )
-        return import_news(self.root, [opened_frame(data, file)], options)
+        return imports.import_news(self.root, [opened_frame(data, file)], options)
 
     def news(
         self,
@@ -263,7 +255,7 @@ class Lake:
             fetched_at_ns=fetched_at_ns,
             covered_until_ns=covered_until_ns,
         )
-        return import_actions(self.root, [opened_frame(data, file, lists=False)], options)
+        return imports.import_actions(self.root, [opened_frame(data, file, lists=False)], options)
 
     def add_universe(
         self,
@@ -289,7 +281,7 @@ class Lake:
         Returns and raises what `add_bars` does.
         """
         options = UniverseOptions(mapping=mapping, tz=tz, date_format=date_format)
-        return import_universe(self.root, [opened_frame(data, file, lists=False)], options)
+        return imports.import_universe(self.root, [opened_frame(data, file, lists=False)], options)
 
     def actions(self) -> pl.DataFrame:
         """Read the corporate actions.
@@ -315,7 +307,7 @@ class Lake:
         """
         return read_facts(self.root, universe_intake.TABLE, universe_intake.empty_universe())
 
-    def enrich(self, *, on_rows: OnRows = lambda _: None) -> tuple[int, int]:
+    def enrich(self, *, on_rows: imports.OnRows = lambda _: None) -> tuple[int, int]:
         """Enrich all stored news again, as after a change of the enrichment tables.
 
         Returns
@@ -323,7 +315,7 @@ class Lake:
         (int, int)
             Rows of news, and files that changed.
         """
-        return enrich_stored(self.root, on_rows=on_rows)
+        return imports.enrich_stored(self.root, on_rows=on_rows)
 
     def timeframes(self) -> list[str]:
         """List the timeframes of which there are bars, finest first."""
