@@ -51,7 +51,15 @@ def agreement_findings(panels: Sequence[Panel], t: Thresholds) -> Iterator[Findi
     """
     thin: dict[tuple[str, str, str, str], list[tuple[_Pair, float]]] = defaultdict(list)
     for pair in _pairs(panels):
-        yield from _prices(pair, t)
+        prices = list(_prices(pair, t))
+        yield from prices
+        # Of one source, a day holds what its parts hold; shifted days are told already.
+        if (
+            pair.left is not pair.right
+            and pair.one.source == pair.other.source
+            and not any(one.kind == "shifted_day" for one in prices)
+        ):
+            yield from _volumes(pair, t)
         ratio = _volume_ratio(pair, t)
         if ratio is not None:
             where = (pair.left.timeframe, pair.one.source, pair.right.timeframe, pair.other.source)
@@ -102,11 +110,13 @@ def _prices(pair: _Pair, t: Thresholds) -> Iterator[Finding]:
         return
     sessions = pair.left.session[pair.left_rows]
     bad = np.zeros(away.shape, bool)
+    same = pair.left is not pair.right and pair.one.source == pair.other.source
+    least = t.agree_same_frac if same else t.agree_frac
     for field in range(4):
         # The first and last trade of a feed may not be the auction's; highs and lows may be odd
         # lots, but not a multiple of what is usual between these two.
         usual = max(spread_of(away[:, field]), float(np.median(np.abs(away[:, field]))))
-        bad[:, field] = np.abs(away[:, field]) > max(t.agree_frac, t.agree_spreads * usual)
+        bad[:, field] = np.abs(away[:, field]) > max(least, t.agree_spreads * usual)
     always = np.abs(np.median(away[:, 3])) > t.agree_frac
     if always:
         bad[:, 3] = np.abs(away[:, 3]) > t.agree_frac
@@ -185,6 +195,52 @@ def _moved_day(pair: _Pair, away: NDArray[np.float64], t: Thresholds) -> Finding
         f"{span(first, last)} only if the former move by a day: expected the same session; they "
         f"are dated one session {'early' if step > 0 else 'late'}, import them again with dates "
         "that name their session",
+    )
+
+
+def _volumes(pair: _Pair, t: Thresholds) -> Iterator[Finding]:
+    """Find sessions whose parts hold more than the day, or another share of it than usual."""
+    if len(pair.left_rows) < t.agree_sessions:
+        return
+    day = pair.left.prices[pair.left_rows, k.VOLUME]
+    parts = pair.right.prices[pair.right_rows, k.VOLUME]
+    there = (day > 0) & (parts > 0)
+    if there.sum() < t.agree_sessions:
+        return
+    away = np.full(len(day), np.nan)
+    away[there] = np.log(parts[there] / day[there])
+    usual = float(np.nanmedian(away))
+    # What other feeds hold is told as such.
+    if not np.log(t.thin_feed_ratio) <= usual <= -np.log(t.thin_feed_ratio):
+        return
+    spread = spread_of(away[there])
+    off = np.abs(away - usual) > max(t.agree_volume_log, t.agree_spreads * spread)
+    over = (away > t.agree_volume_over) & (away > usual + t.agree_spreads * spread)
+    over |= (usual > t.agree_volume_over) & (away > t.agree_volume_over)
+    rows = np.flatnonzero((off | over) & there)
+    if not len(rows):
+        return
+    sessions = pair.left.session[pair.left_rows]
+    worst = int(rows[np.argmax(np.abs(away[rows]))])
+    first, last = pair.left.date(int(sessions[rows[0]])), pair.left.date(int(sessions[rows[-1]]))
+    share = len(rows) / len(sessions)
+    yield Finding(
+        "daily_disagrees",
+        bounded_severity(40 + 20 * share + 10 * min(abs(float(away[worst])), 2), most=80),
+        "bars",
+        pair.one.source,
+        pair.one.symbol,
+        pair.left.timeframe,
+        first,
+        last,
+        len(rows),
+        float(day[worst]),
+        float(parts[worst]),
+        f"{pair.one.symbol}: {pair.name} ({pair.one.adjustment}) differ in volume in {len(rows)} "
+        f"of {len(sessions)} common sessions on {span(first, last)}, most on "
+        f"{pair.left.date(int(sessions[worst]))} ({day[worst]:,.0f} against {parts[worst]:,.0f}): "
+        f"expected {min(np.exp(usual), 1):.0%} of the day's in its parts; bars are missing, or "
+        "counted twice, in one of them",
     )
 
 

@@ -205,11 +205,19 @@ def reused_tickers(panel: Panel, known: Known, t: Thresholds) -> Iterator[Findin
         rows = panel.rows(number)
         sessions = panel.session[rows].astype(np.int64)
         middle = panel.prices[rows, k.MIDDLE]
+        dollars = np.log(np.maximum(middle * panel.prices[rows, k.VOLUME], 1))
+        w = t.reuse_break_sessions
         for place in np.flatnonzero(np.diff(sessions) > t.reuse_break_sessions).tolist():
             n = int(sessions[place + 1] - sessions[place] - 1)
             ratio = float(middle[place + 1] / middle[place])
             apart = max(ratio, 1 / ratio)
-            if n < t.reuse_sessions and apart < t.reuse_break_ratio:
+            before, after = dollars[max(place + 1 - w, 0) : place + 1], dollars[place + 1 :][:w]
+            sides = float(np.nanmedian(before)), float(np.nanmedian(after))
+            turnover = float(np.exp(abs(sides[1] - sides[0])))
+            # What hardly trades does so in lumps.
+            lumpy = min(sides) < np.log(t.volume_least_usd)
+            alike = apart < t.reuse_break_ratio and (lumpy or turnover < t.reuse_break_turnover)
+            if n < t.reuse_sessions and alike:
                 continue
             first, last = panel.date(int(sessions[place]) + 1), panel.date(int(sessions[place + 1]))
             yield Finding(
@@ -226,8 +234,8 @@ def reused_tickers(panel: Panel, known: Known, t: Thresholds) -> Iterator[Findin
                 float(middle[place]),
                 f"{one.symbol} of {one.source} has no {panel.timeframe} bars for {n} sessions "
                 f"before {last} and trades at {middle[place + 1]:.2f} then, {middle[place]:.2f} "
-                "before: expected one company; if the ticker was given to another, import each "
-                "part under a name of its own",
+                f"before, for {turnover:.2g} times more or fewer dollars: expected one company; if "
+                "the ticker was given to another, import each part under a name of its own",
             )
         yield from _after_rename(panel, number, known)
 

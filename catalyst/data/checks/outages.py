@@ -30,9 +30,10 @@ def outage_findings(rows: pl.DataFrame, t: Thresholds) -> Iterator[Finding]:
     """Find silent days and hours of each provider, and of each outlet that writes every day."""
     if not rows.height:
         return
-    end = int(rows["published"].max())  # type: ignore[arg-type]
     articles = rows.unique(["news_id"], keep="first", maintain_order=True)
     providers = set(articles["provider"].unique().cast(pl.String))
+    # A date's stamp lies hours after the day's last article.
+    end = max(int(_dated(one["published"].to_numpy()).max()) for one in _by_provider(articles))
     least = int(t.outage_least_rows * t.outage_window_days)
     out: dict[str, dict[int, tuple[int, float]]] = defaultdict(dict)
     for name in ("provider", "source"):
@@ -52,6 +53,10 @@ def outage_findings(rows: pl.DataFrame, t: Thresholds) -> Iterator[Finding]:
             yield from (_days_finding(str(who), first, last, days) for first, last in _joined(days))
             if name == "provider":
                 yield from _silent_hours(str(who), published, days, t)
+
+
+def _by_provider(articles: pl.DataFrame) -> list[pl.DataFrame]:
+    return articles.select("provider", "published").partition_by("provider")
 
 
 def _dated(published: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -156,7 +156,7 @@ def _one_timeframe(lake: Lake, panel: Panel, known: Known, t: Thresholds) -> Ite
     yield from gaps.session_gaps(panel, known, t)
     yield from gaps.reused_tickers(panel, known, t)
     if not panel.is_daily:
-        moved = shifts.moved_sessions(panel, t)
+        moved = shifts.settled(panel, shifts.moved_sessions(panel, t), t)
         yield from shifts.shift_findings(panel, moved, t)
         yield from shifts.end_stamp_findings(panel, t)
         yield from slots.slot_findings(panel, frozenset(np.flatnonzero(moved).tolist()), t)

@@ -72,6 +72,25 @@ def moved_sessions(panel: Panel, t: Thresholds) -> NDArray[np.int64]:
     return moved
 
 
+def settled(panel: Panel, moved: NDArray[np.int64], t: Thresholds) -> NDArray[np.int64]:
+    """Keep what will be told: a few sessions moved by half an hour are a quiet or lost opening."""
+    kept = moved.copy()
+    for members in panel.groups().values():
+        rows = np.concatenate([np.arange(*panel.rows(n).indices(len(panel))) for n in members])
+        session = panel.session[rows]
+        there, hit = np.bincount(session), np.bincount(session[moved[rows] != 0])
+        least = np.maximum(t.outage_least_series, t.shared_hole_frac * there[: len(hit)])
+        wide = np.flatnonzero(hit >= least)
+        for number in members:
+            own = np.arange(*panel.rows(number).indices(len(panel)))
+            own = own[~np.isin(panel.session[own], wide)]
+            for step in (-1, 1):
+                small = own[moved[own] == step]
+                if len(small) < t.shift_sessions:
+                    kept[small] = 0
+    return kept
+
+
 def shift_findings(panel: Panel, moved: NDArray[np.int64], t: Thresholds) -> Iterator[Finding]:
     """Say which sessions of which series are on another clock."""
     for (source, adjustment), members in panel.groups().items():
@@ -102,8 +121,6 @@ def shift_findings(panel: Panel, moved: NDArray[np.int64], t: Thresholds) -> Ite
                     own[sizes[session][number]].append(session)
             symbol = panel.series[number].symbol
             for step, sessions in sorted(own.items()):
-                if abs(step) == 1 and len(sessions) < t.shift_sessions:
-                    continue
                 yield _finding(panel, source, symbol, adjustment, step, sessions)
 
 

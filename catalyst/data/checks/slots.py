@@ -157,7 +157,12 @@ def _holes(
     if not len(some):
         return []
     limit = max(t.slot_surprise, t.slot_habit_ratio * float(np.quantile(some, 0.75)))
-    if found.surprise.max() <= t.slot_surprise:
+    slots = float(panel.n_slots[panel.rows(number)][found.bars > 0].sum())
+    if panel.length_minutes >= t.slot_enough_minutes and (
+        found.bars.sum() >= t.slot_full_frac * slots
+    ):
+        limit = t.slot_full_surprise
+    if found.surprise.max() <= limit:
         return []
     length = found.top[:, 1] - found.top[:, 0] + 1
     rows = np.flatnonzero((found.surprise > limit) & _long(length, panel, t) & (found.bars > 0))

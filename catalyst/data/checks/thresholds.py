@@ -21,6 +21,8 @@ class Thresholds:
     reuse_break_sessions: int = 20
     """So is a shorter hole if the price level differs by `reuse_break_ratio`."""
     reuse_break_ratio: float = 1.8
+    reuse_break_turnover: float = 5.0
+    """Or dollars traded a session do. A halt of a month changes them by less than 3."""
     common_end_frac: float = 0.5
     """Symbols end early or start late if at least this share of the others doesn't."""
     end_slack_days: int = 10
@@ -41,6 +43,11 @@ class Thresholds:
     slot_least_bars: int = 3
     slot_enough_minutes: int = 15
     """Longer bars count alone."""
+    slot_full_frac: float = 0.98
+    """A series that fills so many of its slots of `slot_enough_minutes` or more trades in all of
+    them (lean, 1h: 0.998 to 0.999): there"""
+    slot_full_surprise: float = 4.6
+    """a slot that is filled in 99 % of the other sessions is missed alone."""
     slot_prior_sessions: float = 3.0
     """Weight of the series' own mean beside a slot's count."""
     thin_spread: float = 7.0
@@ -170,6 +177,8 @@ class Thresholds:
     volume_least_usd: float = 200_000.0
     """What trades less a session comes in lumps (EEM in 1998, USO's predecessor)."""
     volume_scale_spreads: float = 7.0
+    volume_down_spreads: float = 5.0
+    """News makes volume, nothing unmakes it: the lower tail is the thinner one."""
     volume_quiet_range: float = 2.5
     """A real multiple moves the price."""
     volume_shift_log: float = 2.2
@@ -182,6 +191,13 @@ class Thresholds:
     # Agreement.
     agree_frac: float = 0.01
     """Auction prints differ from the last trade by less than 1 %."""
+    agree_same_frac: float = 0.005
+    """Bars of one source and two timeframes differ by less (lean, 1h and 1m in 1d: 0.04 %)."""
+    agree_volume_over: float = 0.05
+    """Regular hours hold no more than the day; lean: 0."""
+    agree_volume_log: float = 0.3
+    """What a session's share of the day's volume may be off the usual one, where this is
+    steadier."""
     agree_spreads: float = 8.0
     agree_sessions: int = 3
     """Fewer sessions in common prove nothing."""
@@ -203,12 +219,17 @@ class Thresholds:
     """Habits are taken from so many days before and after."""
     outage_least_rows: float = 8.0
     """Sources with fewer rows on a usual day fall silent by nature."""
-    gap_surprise: float = 26.0
-    """-ln of the chance of a silence within days, after dividing by the source's dispersion."""
+    gap_surprise: float = 13.0
+    """-ln of the chance of a silence within days, after dividing by the source's dispersion.
+    stocknet's longest quiet hours have 7.5, an outage of ten hours by day 27."""
     gap_least_hours: float = 2.0
     flood_copies: int = 20
     """Copies of one story on a symbol: stocknet's 99 % quantile of cascades is 19."""
     flood_hours: float = 24.0
+    flood_burst_copies: int = 10
+    """Or so many,"""
+    flood_burst_minutes: float = 5.0
+    """if they come in so few minutes: 7 stories in 8 months of stocknet."""
     flood_least_words: int = 4
     """Texts of fewer words are alike by nature."""
     copies_same_author: int = 5
@@ -216,12 +237,26 @@ class Thresholds:
     author_rows: int = 50
     author_repeat_frac: float = 0.5
     """Of an account's rows that only repeat its own texts."""
+    author_few_rows: int = 5
+    author_few_frac: float = 0.7
+    """An account of few rows says next to nothing else: 10 of stocknet's 20,000."""
     mislinked_frac: float = 0.03
     """Share of a symbol's rows; stocknet: D 94 %, T 68 %, V and UN 10 %, others below 2 %."""
     mislinked_least: int = 5
     mislinked_unspoken_frac: float = 0.15
     mislinked_tagged_frac: float = 0.7
     """A provider whose texts have cashtags so often."""
+    misfiled_learn: int = 30
+    """Articles of a symbol from which its marks are learnt,"""
+    misfiled_mark_frac: float = 0.3
+    """words in so many of its headlines"""
+    misfiled_mark_ratio: float = 20.0
+    """and so many times rarer in the others' (Benzinga: Barrick, Agilent, Abaxis)."""
+    misfiled_least: int = 5
+    misfiled_frac: float = 0.02
+    """Share of a symbol's articles with another's marks only; benzinga_headlines: below 1 %."""
+    misfiled_tagged_frac: float = 0.3
+    """Providers whose texts have cashtags more often say themselves what they speak of."""
     impersonator_edit: int = 1
     impersonator_least_letters: int = 4
     """Shorter names (AP, FT) are parts of too many others."""
@@ -234,6 +269,8 @@ class Thresholds:
     """The same words of the same source after so many days, as new."""
     republished_longest_days: float = 60.0
     """After longer a headline's pattern may come back by chance ("X upgraded to Buy")."""
+    republished_together: int = 5
+    """Or so many articles after the same time to the second, if it is an hour or more."""
     retold_least_words: int = 9
     republished_least_words: int = 6
     republished_named: int = 3

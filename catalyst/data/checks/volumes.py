@@ -128,19 +128,25 @@ def _scaled(
     volume = np.log(np.maximum(s.volume, 0.5))
     volume[s.volume <= 0] = np.nan
     # Each feed has a level of its own.
-    parts = np.split(volume, cuts)
-    usual = np.concatenate([median_around(part, 2 * t.volume_shift_sessions) for part in parts])
+    w = 2 * t.volume_shift_sessions
+    usual = np.concatenate([median_around(part, w) for part in np.split(volume, cuts)])
     away = volume - usual
+    # A split beside it changes shares, not dollars; a wrong volume is wrong in both.
+    dollars = volume + np.log(s.middle)
+    paid = dollars - np.concatenate([median_around(part, w) for part in np.split(dollars, cuts)])
+    away = np.where(np.abs(paid) < np.abs(away), paid, away)
     if spread_of(away) == 0:
         return
     spread = np.maximum(spread_of(away), _MAD_TO_SIGMA * median_around(np.abs(away), _AROUND))
-    least = np.maximum(
-        np.where(away > 0, t.volume_up_log, t.volume_down_log), t.volume_scale_spreads * spread
+    least = np.where(
+        away > 0,
+        np.maximum(t.volume_up_log, t.volume_scale_spreads * spread),
+        np.maximum(t.volume_down_log, t.volume_down_spreads * spread),
     )
     reach = float(np.median(s.reach)) or 1e-9
     liquid = np.maximum(usual, volume) + np.log(s.middle) > np.log(t.volume_least_usd)
-    far = np.flatnonzero((np.abs(np.nan_to_num(away)) > least) & liquid)
-    for first, last in runs(far):
+    far = (np.abs(np.nan_to_num(away)) > least) & liquid
+    for first, last in _abrupt(np.nan_to_num(away), far, least):
         part = slice(first, last + 1)
         size = float(np.median(away[part]))
         # Many times the volume moves the price; a wrong unit doesn't.
@@ -167,6 +173,18 @@ def _scaled(
             f" {expected:,.0f} expected) while prices are calm: another unit, another feed or an "
             "incomplete session; fetch them again",
         )
+
+
+def _abrupt(
+    away: NDArray[np.float64], far: NDArray[np.bool_], least: NDArray[np.float64]
+) -> Iterator[tuple[int, int]]:
+    """Give runs that are far off whole: one far session among near ones is a step's tail."""
+    near = np.abs(away) > least / 2
+    for sign in (1, -1):
+        for first, last in runs(np.flatnonzero(near & (away * sign > 0))):
+            inside = first + np.flatnonzero(far[first : last + 1])
+            if len(inside) and 2 * len(inside) >= last - first + 1:
+                yield int(inside[0]), int(inside[-1])
 
 
 def _shifted(s: Sessions, t: Thresholds) -> list[tuple[int, float]]:
