@@ -30,17 +30,20 @@ def flood_findings(lake: Lake, rows: pl.DataFrame, t: Thresholds) -> Iterator[Fi
     story = pl.coalesce("original", "text").alias("story")
     # The post itself has the words of its retweets; those with an original go by that.
     told = told.with_columns(story)
-    sizes = told.group_by("symbol", "story").len().filter(pl.col("len") >= t.flood_copies)
+    least = min(t.flood_copies, t.flood_burst_copies)
+    sizes = told.group_by("symbol", "story").len().filter(pl.col("len") >= least)
     found = told.join(sizes.select("symbol", "story"), on=["symbol", "story"]).sort(
         "symbol", "story", "published"
     )
     window = int(t.flood_hours * _HOUR_NS)
     key = ["symbol", "story"]
+    published = pl.col("published")
     found = found.with_columns(
-        span=pl.col("published") - pl.col("published").shift(t.flood_copies - 1).over(key)
+        span=published - published.shift(t.flood_copies - 1).over(key),
+        burst=published - published.shift(t.flood_burst_copies - 1).over(key),
     )
     dense = found.group_by(key, maintain_order=True).agg(
-        pl.col("span").min(),
+        pl.col("span", "burst").min(),
         n=pl.len(),
         first=pl.col("published").min(),
         last=pl.col("published").max(),
@@ -50,7 +53,8 @@ def flood_findings(lake: Lake, rows: pl.DataFrame, t: Thresholds) -> Iterator[Fi
         provider=pl.col("provider").cast(pl.String).first(),
         news_id=pl.col("news_id").first(),
     )
-    dense = dense.filter(pl.col("span") <= window)
+    minutes = int(t.flood_burst_minutes * calendar.MINUTE_NS)
+    dense = dense.filter((pl.col("span") <= window) | (pl.col("burst") <= minutes))
     by_story = dense.sort("n", descending=True).group_by("story", maintain_order=True)
     # A tweet stands under every symbol it names; it is one flood.
     merged = by_story.agg(
@@ -69,6 +73,11 @@ def _flood(lake: Lake, row: dict[str, object], t: Thresholds) -> Finding:
     headline = shortened(headline_of(lake, first, str(row["news_id"])))
     named = ", ".join(symbols[:_NAMED])
     kind = "retweet_flood" if retweets else "copy_flood"
+    span = row["span"]
+    slow = span is not None and int(str(span)) <= t.flood_hours * _HOUR_NS
+    dense = f"{t.flood_burst_copies} of them within {t.flood_burst_minutes:g} minutes"
+    if slow:
+        dense = f"{t.flood_copies} of them within {t.flood_hours:g} hours"
     how = "passed on" if retweets else "repeated word for word"
     return Finding(
         kind,
@@ -83,8 +92,8 @@ def _flood(lake: Lake, row: dict[str, object], t: Thresholds) -> Finding:
         float(n),
         float(t.flood_copies),
         f"'{headline}' on {named} was {how} {n} times by {authors} account(s) from "
-        f"{_instant(first)} to {_instant(last)}, at least {t.flood_copies} "
-        f"of them within {t.flood_hours:g} hours: one story, count its cluster once",
+        f"{_instant(first)} to {_instant(last)}, at least {dense}: one story, count its cluster "
+        "once",
     )
 
 
@@ -97,12 +106,15 @@ def author_findings(rows: pl.DataFrame, t: Thresholds) -> Iterator[Finding]:
     last = pl.col("published").shift(t.copies_same_author - 1).over(key)
     articles = articles.with_columns(
         again=pl.col("text").cum_count().over(key) > 1,
+        own_words=(pl.col("text").cum_count().over(key) > 1)
+        & ~pl.col("retweet")
+        & (pl.col("words") >= t.republished_least_words),
         burst=(pl.col("published") - last <= t.flood_hours * _HOUR_NS)
         & (pl.col("words") >= t.flood_least_words),
     )
     by_author = articles.group_by("source").agg(
         pl.len().alias("n"),
-        pl.col("again").sum(),
+        pl.col("again", "own_words").sum(),
         pl.col("burst").fill_null(value=False).sum(),
         first=pl.col("published").min(),
         last=pl.col("published").max(),
@@ -111,7 +123,10 @@ def author_findings(rows: pl.DataFrame, t: Thresholds) -> Iterator[Finding]:
     robots = (pl.col("n") >= t.author_rows) & (
         pl.col("again") >= t.author_repeat_frac * pl.col("n")
     )
-    found = by_author.filter(robots | (pl.col("burst") > 0))
+    monotonous = (pl.col("n") >= t.author_few_rows) & (
+        pl.col("own_words") >= t.author_few_frac * pl.col("n")
+    )
+    found = by_author.filter(robots | monotonous | (pl.col("burst") > 0))
     # An article has a row for each symbol it speaks of.
     theirs = rows.join(found.select("source"), on="source", how="semi").group_by("source")
     found = found.join(
@@ -218,10 +233,15 @@ def republished_findings(rows: pl.DataFrame, t: Thresholds) -> Iterator[Finding]
     key = ["source", "text"]
     articles = articles.with_columns(
         times=pl.len().over(key),
-        gap=(pl.col("published") - pl.col("published").shift(1).over(key)) / calendar.DAY_NS,
+        lag=pl.col("published") - pl.col("published").shift(1).over(key),
+    ).drop_nulls("lag")
+    # Many articles again after one and the same time are a file that was sent again.
+    articles = articles.with_columns(
+        gap=pl.col("lag") / calendar.DAY_NS, together=pl.len().over("provider", "lag")
     )
+    sent_again = (pl.col("together") >= t.republished_together) & (pl.col("lag") >= _HOUR_NS)
     found = articles.filter(
-        pl.col("gap").is_between(t.republished_days, t.republished_longest_days)
+        (pl.col("gap").is_between(t.republished_days, t.republished_longest_days) | sent_again)
         & (pl.col("times") <= t.republished_most)
     )
     sizes = found.group_by("source").len()
@@ -251,7 +271,7 @@ def _republished(who: str, group: pl.DataFrame) -> Finding:
         round(most, 1),
         0.0,
         f"{group.height} article(s) of {who}{by} ({_symbols(group)}) repeat the source's own words "
-        f"of days before, {most:.0f} days at most: expected new ones; don't take them for news",
+        f"of before, {most:.0f} days at most: expected new ones; don't take them for news",
     )
 
 

@@ -40,6 +40,12 @@ _DRESS = _SHORT_DRESS | frozenset(
     | {"latest", "flash", "headlines", "stocks", "trader", "trading"}
 )
 _WATCHED_TIERS = ("1", "2")
+# Portals are imitated, too, but only their longer names are no words of the trade.
+_PORTAL_TIERS = ("3",)
+_TRADE_WORDS = frozenset(
+    {"marketsinsider", "insiderbusiness", "thestreet", "morningstar", "businesswire"}
+    | {"investingcom", "flyonthewall", "theflyonthewall", "cnnmoney", "usatoday"}
+)
 
 
 class _Likeness(NamedTuple):
@@ -49,7 +55,7 @@ class _Likeness(NamedTuple):
 
 
 def impersonator_findings(rows: pl.DataFrame, t: Thresholds) -> Iterator[Finding]:
-    """Find sources and authors named like a tier 1 or 2 outlet; its known aliases don't count."""
+    """Find sources and authors named like an outlet of tier 1 to 3 that are none of its own."""
     found: dict[str, tuple[_Likeness, str]] = {}
     for column in ("source", "author"):
         for name in rows[column].cast(pl.String).unique().drop_nulls().sort().to_list():
@@ -163,12 +169,13 @@ def _outlets() -> dict[str, str]:
     """Map the bare letters of every known name of the watched outlets to the outlet."""
     found: dict[str, str] = {}
     for tier, outlets in table("sources").items():
-        if tier not in _WATCHED_TIERS:
+        if tier not in _WATCHED_TIERS + _PORTAL_TIERS:
             continue
+        least = 8 if tier in _PORTAL_TIERS else 2
         for outlet, aliases in outlets.items():
             for alias in (outlet, *aliases):
                 letters = _bare(alias)
-                if len(letters) > 1:
+                if len(letters) >= least and letters not in _TRADE_WORDS:
                     found.setdefault(letters, outlet)
     return found
 

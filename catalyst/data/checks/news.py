@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from catalyst.data.checks import floods, impersonators, links, outages, stamps
+from catalyst.data.checks import floods, impersonators, links, outages, signatures, stamps
 from catalyst.data.checks.news_rows import read_news_rows
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def news_findings(
     yield from floods.stale_findings(rows, t)
     yield from floods.republished_findings(rows, t)
     yield from links.link_findings(lake, rows, t)
+    yield from signatures.misfiled_findings(lake, t, symbols=symbols, start=start, end=end)
     yield from impersonators.impersonator_findings(rows, t)
     yield from stamps.date_only_findings(rows, t)
     yield from stamps.shifted_findings(rows, t)
