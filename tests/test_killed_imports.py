@@ -187,6 +187,7 @@ def _begun(command: list[str], root: Path) -> subprocess.Popen[bytes]:
     return child
 
 
+@pytest.mark.timeout(1_200)  # each run starts a Python: seconds, if it is busy
 @pytest.mark.parametrize("files", [_bar_files, _news_files], ids=["bars", "news"])
 def test_an_import_killed_anywhere_and_repeated_leaves_what_an_uninterrupted_one_does(
     tmp_path: Path, files: Callable[[Path], list[str]]
@@ -201,13 +202,18 @@ def test_an_import_killed_anywhere_and_repeated_leaves_what_an_uninterrupted_one
     takes = time.perf_counter() - begun
     expected = _content(tmp_path / "whole")
     chance = random.Random(20140609)  # noqa: S311 - when to kill, not a secret
-    n_cut = 0
+    n_cut = n_tries = 0
 
-    for number in range(_KILLS):
-        root = tmp_path / f"cut-{number}"
+    while n_cut < _KILLS:
+        root = tmp_path / f"cut-{n_tries}"
+        n_tries += 1
         child = _begun(command, root)
         time.sleep(chance.uniform(0, takes))
-        n_cut += child.poll() is None
+        if child.poll() is None:
+            n_cut += 1
+        else:
+            # The machine has become faster, or less busy, since the time was taken.
+            takes *= 0.9
         child.send_signal(signal.SIGKILL)
         child.wait()
         repeated = CliRunner().invoke(app, [*arguments, str(root)], catch_exceptions=False)
@@ -215,7 +221,7 @@ def test_an_import_killed_anywhere_and_repeated_leaves_what_an_uninterrupted_one
         assert _content(root) == expected
         shutil.rmtree(root)
 
-    assert n_cut > _KILLS // 2
+    assert n_cut == _KILLS
 
 
 def test_a_reader_finishes_what_a_dead_writer_began(tmp_path: Path) -> None:
