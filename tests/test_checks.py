@@ -138,6 +138,15 @@ def test_the_command_exits_with_0_where_nothing_is_found(tmp_path: Path) -> None
     assert "nothing suspicious found" in result.stdout
 
 
+def test_bars_of_which_none_tells_copies_apart_are_checked(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake", create=True)
+    flat = dict.fromkeys(("open", "high", "low", "close"), [5.0])
+    bars = pl.DataFrame({"symbol": ["AAA"], "ts": ["2024-01-02"], **flat, "volume": [100.0]})
+    lake.add_bars(bars, timeframe="1d", source="x")
+
+    assert check(lake).findings == ()
+
+
 def test_an_unknown_kind_is_wrong_use(tmp_path: Path) -> None:
     _, bars = _daily().one()
     lake = Lake(tmp_path, create=True)

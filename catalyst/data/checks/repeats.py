@@ -51,7 +51,7 @@ def _copies(panel: Panel, known: Known, t: Thresholds) -> Iterator[Finding]:
     rows, number = rows[order], number[order]
     content = panel.content[rows]
     starts = np.flatnonzero(np.diff(content, prepend=content[:1] + np.uint64(1)) != 0)
-    ends = np.append(starts[1:], len(rows))
+    ends = np.append(starts, len(rows))[1:]
     within: dict[int, list[tuple[int, int]]] = defaultdict(list)
     between: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
