@@ -131,13 +131,13 @@ def _scaled(
     w = 2 * t.volume_shift_sessions
     usual = np.concatenate([median_around(part, w) for part in np.split(volume, cuts)])
     away = volume - usual
+    if spread_of(away) == 0:
+        return
+    spread = np.maximum(spread_of(away), _MAD_TO_SIGMA * median_around(np.abs(away), _AROUND))
     # A split beside it changes shares, not dollars; a wrong volume is wrong in both.
     dollars = volume + np.log(s.middle)
     paid = dollars - np.concatenate([median_around(part, w) for part in np.split(dollars, cuts)])
     away = np.where(np.abs(paid) < np.abs(away), paid, away)
-    if spread_of(away) == 0:
-        return
-    spread = np.maximum(spread_of(away), _MAD_TO_SIGMA * median_around(np.abs(away), _AROUND))
     least = np.where(
         away > 0,
         np.maximum(t.volume_up_log, t.volume_scale_spreads * spread),
