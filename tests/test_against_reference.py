@@ -281,11 +281,14 @@ def test_both_decide_the_same_on_real_hourly_bars_across_a_split(
             & (pl.col("ts_utc").dt.date().is_between(dt.date(2014, 4, 1), dt.date(2014, 7, 31))),
         )
     )
-    params = BUSY.replace(price_max=1_000, rvol_min=0.5, stop_frac=0.01)
+    # Held for days, so that something is held over the split whatever the tweets are taken to say.
+    params = BUSY.replace(
+        price_max=1_000, rvol_min=0.5, stop_frac=0.01, time_stop_hours=96, reversal_min=90
+    )
     result, reference = run_both(lake, params, "1h", dt.date(2014, 4, 2))
 
     assert differences(result, reference) == []
-    assert set(result.adjustments["kind"]) == {"split"}
+    assert "split" in set(result.adjustments["kind"])
     assert exits(reference) >= STOPS
 
 
