@@ -140,8 +140,8 @@ def test_the_command_exits_with_0_where_nothing_is_found(tmp_path: Path) -> None
 
 def test_bars_of_which_none_tells_copies_apart_are_checked(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake", create=True)
-    flat = dict.fromkeys(("open", "high", "low", "close"), [5.0])
-    bars = pl.DataFrame({"symbol": ["AAA"], "ts": ["2024-01-02"], **flat, "volume": [100.0]})
+    flat = {"symbol": "AAA", "open": 5.0, "high": 5.0, "low": 5.0, "close": 5.0, "volume": 100.0}
+    bars = pl.DataFrame([{"ts": "2024-01-02", **flat}])
     lake.add_bars(bars, timeframe="1d", source="x")
 
     assert check(lake).findings == ()
