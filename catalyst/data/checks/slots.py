@@ -156,8 +156,10 @@ def _holes(
     some = found.surprise[found.bars > 0]
     if not len(some):
         return []
-    limit = max(t.slot_surprise, t.slot_habit_ratio * float(np.quantile(some, 0.75)))
     slots = float(panel.n_slots[panel.rows(number)][found.bars > 0].sum())
+    thin = found.bars.sum() < t.slot_thin_frac * slots
+    ratio = t.slot_thin_ratio if thin else t.slot_habit_ratio
+    limit = max(t.slot_surprise, ratio * float(np.quantile(some, 0.75)))
     if panel.length_minutes >= t.slot_enough_minutes and (
         found.bars.sum() >= t.slot_full_frac * slots
     ):
@@ -308,8 +310,8 @@ def _one(panel: Panel, number: int, kind: str, hole: Hole) -> Finding:
         float(there),
         float(there + n),
         f"{one.symbol}'s {panel.timeframe} bars of {one.source} ({one.adjustment}) have {what}, "
-        f"{n} bar(s) of which it has most on other days: a halt or a hole in the feed; fetch the "
-        "session again",
+        f"{n} slot(s), more than it leaves empty on other days: a halt or a hole in the feed; "
+        "fetch the session again",
     )
 
 
@@ -331,8 +333,8 @@ def _many(panel: Panel, number: int, kind: str, holes: list[Hole]) -> Finding:
         float(len(holes)),
         None,
         f"{one.symbol}'s {panel.timeframe} bars of {one.source} ({one.adjustment}) have holes in "
-        f"{len(holes)} sessions from {first} to {last}, {n} bar(s) of which it has most on other "
-        "days: fetch these sessions again",
+        f"{len(holes)} sessions from {first} to {last}, {n} slot(s), more than it leaves empty on "
+        "other days: fetch these sessions again",
     )
 
 

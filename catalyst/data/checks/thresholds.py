@@ -38,6 +38,10 @@ class Thresholds:
     slot_habit_ratio: float = 3.2
     """And this many times the surprise that 75 % of the series' sessions stay below: illiquid names
     pause in bursts (us1m_2024). A higher quantile would hold the faults themselves."""
+    slot_thin_frac: float = 0.25
+    """Names that trade in so few of their slots pause for hours:"""
+    slot_thin_ratio: float = 3.6
+    """ERIE (18 %) reaches 3.25 in two of 124 sessions."""
     slot_least_minutes: int = 3
     """Shorter runs are a quiet minute or two."""
     slot_least_bars: int = 3
