@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import math
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -255,6 +257,30 @@ def test_a_hostile_headline_reaches_a_terminal_as_text(catalyst: Catalyst) -> No
     assert "\u202e" not in out
     assert "[red]Buy[/red]" in out
     assert "DROP TABLE" in out
+
+
+@pytest.mark.parametrize(
+    ("command", "headline"),
+    [
+        ("search", "Judge halts the sale"),
+        ("trending", "Judge halts the sale"),
+        ("narratives", "Borea Mining agrees to be bought"),
+    ],
+)
+def test_a_narrow_terminal_shows_headlines_whole(
+    lake: Lake,
+    command: str,
+    headline: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["catalyst", "news", command, "--lake", str(lake.root)])
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    with contextlib.suppress(SystemExit):
+        cli.main()
+
+    assert f"\n    {headline}" in re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
 
 
 def test_nothing_found_is_said_in_a_sentence(catalyst: Catalyst) -> None:

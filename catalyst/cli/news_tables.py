@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from catalyst.cli.visible import visible
@@ -14,43 +15,53 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _PIPE_WIDTH = 160
+# Below it a table leaves its last column, the headline, no room.
+_TABLE_WIDTH = 120
 
 
 def show_articles(rows: list[dict[str, Any]]) -> None:
     """Print articles found by `catalyst.data.news_search.search_news`."""
-    table = _table("published (ET)", "source", "tier", "symbols", "categories", "tone", "headline")
-    for row in rows:
-        table.add_row(
-            _eastern(row["published_at"]),
-            _cell(row["source"]),
-            str(row["tier"]),
-            _cell(" ".join(row["symbols"])),
-            ", ".join(row["categories"]),
-            f"{row['sentiment']:+.2f}",
-            _cell(row["headline"]),
-        )
-    _console().print(table)
+    columns = ("published (ET)", "source", "tier", "symbols", "categories", "tone", "headline")
+    _print(
+        columns,
+        [
+            (
+                _eastern(row["published_at"]),
+                _cell(row["source"]),
+                str(row["tier"]),
+                _cell(" ".join(row["symbols"])),
+                ", ".join(row["categories"]),
+                f"{row['sentiment']:+.2f}",
+                _cell(row["headline"]),
+            )
+            for row in rows
+        ],
+    )
 
 
 def show_trending(rows: list[dict[str, Any]]) -> None:
     """Print symbols found by `catalyst.data.trending.trending`."""
-    table = _table("symbol", "reports", "usual", "surprise", "sources", "catalyst", "headlines")
-    for row in rows:
-        table.add_row(
-            _cell(row["symbol"]),
-            f"{row['reports']:,}",
-            f"{row['usual']:.1f}",
-            f"{row['surprise']:.1f}",
-            f"{row['sources']:,}",
-            f"{row['catalyst_score']:.0f} {row['sign']} {row['direction']:+.2f}",
-            _lines(row["headlines"] or []),
-        )
-    _console().print(table)
+    columns = ("symbol", "reports", "usual", "surprise", "sources", "catalyst", "headlines")
+    _print(
+        columns,
+        [
+            (
+                _cell(row["symbol"]),
+                f"{row['reports']:,}",
+                f"{row['usual']:.1f}",
+                f"{row['surprise']:.1f}",
+                f"{row['sources']:,}",
+                f"{row['catalyst_score']:.0f} {row['sign']} {row['direction']:+.2f}",
+                _lines(row["headlines"] or []),
+            )
+            for row in rows
+        ],
+    )
 
 
 def show_narratives(rows: list[dict[str, Any]]) -> None:
     """Print stories found by `catalyst.data.narratives.narratives`."""
-    table = _table(
+    columns = (
         "first known (ET)",
         "symbol",
         "first by",
@@ -61,23 +72,47 @@ def show_narratives(rows: list[dict[str, Any]]) -> None:
         "coordination",
         "first headline",
     )
+    cells = []
     for row in rows:
         minutes = row["confirm_minutes"]
-        table.add_row(
-            _eastern(row["first_known_at"]),
-            _cell(row["symbol"]),
-            _cell(row["source"]),
-            f"{row['sources']:,}",
-            f"{row['size']:,}",
-            _cell(row["confirmed_by"] if minutes is not None else "unconfirmed"),
-            "" if minutes is None else f"{minutes:,.1f}",
-            f"{row['coordination']:.2f}",
-            _cell(row["headline"]),
+        cells.append(
+            (
+                _eastern(row["first_known_at"]),
+                _cell(row["symbol"]),
+                _cell(row["source"]),
+                f"{row['sources']:,}",
+                f"{row['size']:,}",
+                _cell(row["confirmed_by"] if minutes is not None else "unconfirmed"),
+                "" if minutes is None else f"{minutes:,.1f}",
+                f"{row['coordination']:.2f}",
+                _cell(row["headline"]),
+            )
         )
-    _console().print(table)
+    _print(columns, cells)
 
 
-def _table(*columns: str) -> Table:
+def _print(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
+    console = _console()
+    if console.width >= _TABLE_WIDTH:
+        table = _table(columns)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+        return
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for *facts, headline in rows:
+        named = [
+            Text(f"{name.partition(' (')[0]} ").append_text(Text(str(fact)))
+            for name, fact in zip(columns, facts, strict=False)
+            if str(fact)
+        ]
+        console.print(Text(" · ").join(named))
+        console.print(Padding(headline, (0, 0, 0, 4), expand=False))
+
+
+def _table(columns: Sequence[str]) -> Table:
     from rich.table import Table
 
     table = Table()
