@@ -65,7 +65,10 @@ _BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("rule", "row"), _BROKEN.items())
+@pytest.mark.parametrize(
+    ("rule", "row"),
+    [*_BROKEN.items(), ("volume", "AAPL,2014-06-09 09:31,10,11,9,10.5,1e308")],
+)
 def test_a_row_that_breaks_a_rule_is_kept_whole_with_file_line_and_rule(
     lake: Lake, tmp_path: Path, rule: str, row: str
 ) -> None:

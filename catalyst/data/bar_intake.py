@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalyst.data import calendar, timeframes
-from catalyst.data.bar_rules import ADJUSTMENTS, MAX_PRICE_USD, MISSING_WORDS, BarRule
+from catalyst.data.bar_rules import (
+    ADJUSTMENTS,
+    MAX_PRICE_USD,
+    MAX_VOLUME_SHARES,
+    MISSING_WORDS,
+    BarRule,
+)
 from catalyst.data.columns import BAR_ALIASES, BAR_REQUIRED, Columns, resolve_columns
 from catalyst.data.given import Given, joined_text, time_columns
 from catalyst.data.options import settled
@@ -316,7 +322,7 @@ def _ask_values(numbers: Mapping[str, NDArray[np.float64]], rule: NDArray[np.int
     lowest, highest = np.minimum(low, bottom), np.maximum(high, top)
     _break(rule, ~((lowest > 0) & (highest <= MAX_PRICE_USD)), BarRule.PRICE)
     _break(rule, ~((high >= top) & (low <= bottom) & (high >= low)), BarRule.RANGE)
-    _break(rule, ~(volume >= 0), BarRule.VOLUME)
+    _break(rule, ~((volume >= 0) & (volume <= MAX_VOLUME_SHARES)), BarRule.VOLUME)
 
 
 def _known(

@@ -32,7 +32,7 @@ class BarRule(IntEnum):
     RANGE = 11
     """The high is below, or the low above, another price of the bar."""
     VOLUME = 12
-    """The volume is negative."""
+    """The volume is negative (or above 1e15)."""
     ADJUSTMENT = 13
     """The adjustment is none of raw, split, all."""
     KNOWN_AT = 14
@@ -48,4 +48,6 @@ class BarRule(IntEnum):
 
 ADJUSTMENTS = ("raw", "split", "all")
 MAX_PRICE_USD = 1e12
+# A hundred thousand times what all exchanges trade in a day; times a price it stays finite.
+MAX_VOLUME_SHARES = 1e15
 MISSING_WORDS = ("", "null", "nan", "na", "n/a", "none", "nil", "-")
