@@ -70,6 +70,7 @@ def test_yahoos_file_implies_days_split_adjustment_and_its_name_as_symbol(
     } | ({} if symbol is None else {"symbol": symbol})
     assert notes(path)[0] == "format guessed: yahoo-csv"
     assert any("Adj Close is not used" in note for note in notes(path))
+    assert any("that the file's name gives" in note for note in notes(path)) == (symbol is not None)
 
 
 def test_yahoos_word_null_is_kept_as_it_stands(tmp_path: Path) -> None:

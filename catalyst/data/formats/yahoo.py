@@ -19,6 +19,9 @@ _NOTES = (
     "yahoo-csv: prices are adjusted for splits as of the download, and are stored as such",
     "yahoo-csv: Adj Close is not used, since it is adjusted for dividends as well",
 )
+_NAMED = (
+    "yahoo-csv: the bars are of the symbol that the file's name gives, unless --symbol is given"
+)
 
 
 def is_yahoo(names: Sequence[str]) -> bool:
@@ -45,11 +48,13 @@ def open_yahoo(content: Content, names: Sequence[str], notes: Sequence[str]) -> 
         "source": "yahoo",
     }
     symbol = symbol_in_name(content.name)
+    said = (*notes, *_NOTES)
     if symbol is not None:
         preset["symbol"] = symbol
+        said = (*said, _NAMED)
 
     def read() -> Iterator[Given]:
         for block in text_blocks(content):
             yield block.given(file)
 
-    return Opened(file, FORMAT, content.size_bytes, (*notes, *_NOTES), read, preset)
+    return Opened(file, FORMAT, content.size_bytes, said, read, preset)
