@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import re
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -14,15 +16,16 @@ from typer.testing import CliRunner
 from benchmarks.check_worlds import checked, planted
 from benchmarks.planted_faults import DAILY, INTRADAY, Plant, World, as_daily, clean_market
 from benchmarks.planted_news import NEWS, clean_news
-from catalyst.cli.app import app
+from catalyst.cli.app import app, main
 from catalyst.data.checks.impersonators import likeness
 from catalyst.data.checks.kinds import KINDS
 from catalyst.data.checks.report import check
 from catalyst.data.checks.thresholds import DEFAULTS
 from catalyst.data.lake import Lake
-from catalyst.errors import InputError
+from catalyst.errors import InputError, LakeError
 
 _PLANTED, _SEED = 4, 5
+_FLAT = {"open": 5.0, "high": 5.0, "low": 5.0, "close": 5.0, "volume": 100.0}
 
 
 @cache
@@ -140,11 +143,33 @@ def test_the_command_exits_with_0_where_nothing_is_found(tmp_path: Path) -> None
 
 def test_bars_of_which_none_tells_copies_apart_are_checked(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake", create=True)
-    flat = {"symbol": "AAA", "open": 5.0, "high": 5.0, "low": 5.0, "close": 5.0, "volume": 100.0}
-    bars = pl.DataFrame([{"ts": "2024-01-02", **flat}])
+    bars = pl.DataFrame([{"symbol": "AAA", "ts": "2024-01-02", **_FLAT}])
     lake.add_bars(bars, timeframe="1d", source="x")
 
     assert check(lake).findings == ()
+
+
+def test_a_lake_of_rejected_rows_only_says_so(tmp_path: Path) -> None:
+    lake = Lake(tmp_path, create=True)
+    lake.add_bars(pl.DataFrame([{"symbol": "AAA", "ts": "soon", **_FLAT}]), timeframe="1d")
+
+    with pytest.raises(LakeError, match="holds rejected rows only; run `catalyst data quarantine"):
+        Lake(tmp_path)
+
+
+def test_a_terminal_without_the_letters_of_a_table_gets_their_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"symbol": "AAA", "ts": ts, **_FLAT} for ts in ("2024-01-02", "soon")]
+    Lake(tmp_path, create=True).add_bars(pl.DataFrame(rows), timeframe="1d")
+    ascii_only = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", ascii_only)
+    monkeypatch.setattr(sys, "argv", ["catalyst", "data", "check", "--lake", str(tmp_path)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    ascii_only.flush()
+
+    assert (stop.value.code, b"quarantined_rows" in ascii_only.buffer.getvalue()) == (1, True)
 
 
 def test_an_unknown_kind_is_wrong_use(tmp_path: Path) -> None:

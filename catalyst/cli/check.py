@@ -34,7 +34,6 @@ Exit status: 0 nothing found, 1 something found, 2 wrong use.
     + "\n"
 )
 _SHOWN = 40
-_PIPE_WIDTH = 160
 
 
 def command(
@@ -115,11 +114,12 @@ def _date(text: str | None, option: str) -> dt.date | None:
 
 
 def _show(root: Path, found: Check, limit: int) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    from catalyst.cli.lake_tables import stdout
+
+    console = stdout()
     console.print(f"lake {escape(str(root))}", highlight=False)
     for line in _contents(found):
         console.print(f"  {escape(line)}", highlight=False)
