@@ -31,6 +31,11 @@ def open_folder(root: Path, *, create: bool) -> None:
             "name another with --lake"
         )
     elif not any((root / table).is_dir() for table in TABLES):
+        if (root / "quarantine").is_dir():
+            raise LakeError(
+                f"the lake {root} holds rejected rows only; run `catalyst data quarantine --lake "
+                f"{root}` to see why, and import or release them as what they are"
+            )
         raise LakeError(
             f"the lake {root} is empty; run `catalyst data import bars PATH --lake {root}`"
         )
