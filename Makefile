@@ -26,7 +26,7 @@ backtest: $(COMPLETE) ## replay the strategy over the bundled sample; writes run
 	@$(BIN)/catalyst backtest --force $(ARGS)
 
 test: $(COMPLETE) ## run the tests
-	@$(BIN)/python -m pytest -q -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(COMPLETE) ## lint, formatting, types and import rules
 	$(BIN)/ruff check .
