@@ -357,3 +357,20 @@ def test_an_interrupted_backtest_leaves_nothing(tmp_path: Path) -> None:
     assert "Traceback" not in err + out
     assert not (tmp_path / "runs").exists()
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(("tz", "warned"), [([], True), (["--tz", "UTC"], False)])
+def test_a_file_that_seems_to_be_of_another_zone_is_told(
+    catalyst: Catalyst, tmp_path: Path, tz: list[str], *, warned: bool
+) -> None:
+    # Regular hours of June in UTC, 13:30 to 20:00; read as New York time they outlast 20:00.
+    times = [f"2024-06-03 {hour}:{minute:02}" for hour in range(14, 21) for minute in (0, 30)]
+    rows = "".join(f"{ts},1,1,1,1,9\n" for ts in times)
+    (tmp_path / "a.csv").write_text("ts,open,high,low,close,volume\n" + rows, encoding="utf-8")
+
+    ended = catalyst(
+        "data", "import", "bars", "a.csv", "--symbol", "A", "--timeframe", "5m", "--lake", "l", *tz
+    )
+
+    assert ended.status == 0
+    assert ("if the file has another zone" in ended.err) == warned

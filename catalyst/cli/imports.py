@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from catalyst.data.quarantine import Selection
     from catalyst.data.reports import ImportReport
 
+# The rule of bars outside the exchange's day, and the share of them that no honest file has: one
+# that was read five hours late has a twentieth.
+_OUTSIDE = "session"
+_FEW_OUTSIDE = 0.01
+
 EPILOG = """
 **Examples**
 
@@ -159,6 +164,13 @@ def command(
         typer.echo(json.dumps(held | {"notes": [*found.notes, *report.notes]}))
     else:
         show_report(report, root, len(opened))
+    outside = report.by_rule.get(_OUTSIDE, 0)
+    if tz is None and outside > report.given * _FEW_OUTSIDE:
+        say(
+            f"{outside:,} rows lie on no session or outside 04:00 to 20:00 New York time, in which "
+            "times without a zone are read: if the file has another zone, all its times are wrong; "
+            "import it into a new lake with --tz"
+        )
     if report.given and not report.imported and not report.duplicates:
         rule = max(sorted(report.by_rule), key=lambda name: report.by_rule[name])
         say(
