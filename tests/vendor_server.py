@@ -93,12 +93,10 @@ class VendorServer:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Self:
-        server = self
+        server: VendorServer = self
 
         class Handler(_Handler):
-            @property
-            def vendor(self) -> VendorServer:
-                return server
+            vendor = server
 
         self._http = _Quiet(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
@@ -137,9 +135,7 @@ class _Quiet(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    @property
-    def vendor(self) -> VendorServer:
-        raise NotImplementedError
+    vendor: VendorServer
 
     def log_message(self, *_: object) -> None:
         pass

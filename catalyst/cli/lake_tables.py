@@ -80,4 +80,4 @@ def stdout() -> Console:
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
     # A pipe has no width; tables are wider than the 80 letters that rich would assume.
-    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False, emoji=False)

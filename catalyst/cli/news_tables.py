@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from catalyst.cli.lake_tables import stdout
 from catalyst.cli.visible import visible
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-_PIPE_WIDTH = 160
 # Below it a table leaves its last column, the headline, no room.
 _TABLE_WIDTH = 120
 
@@ -92,7 +90,7 @@ def show_narratives(rows: list[dict[str, Any]]) -> None:
 
 
 def _print(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
-    console = _console()
+    console = stdout()
     if console.width >= _TABLE_WIDTH:
         table = _table(columns)
         for row in rows:
@@ -141,13 +139,3 @@ def _eastern(instant: dt.datetime | None) -> str:
     from catalyst.data.calendar import NEW_YORK
 
     return "" if instant is None else f"{instant.astimezone(NEW_YORK):%Y-%m-%d %H:%M} ET"
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    # A terminal that can't show a letter gets its number, not a traceback.
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="backslashreplace")
-    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False, emoji=False)

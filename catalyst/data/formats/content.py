@@ -31,6 +31,8 @@ _ZIPS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _ZIP_LIST_BYTES = 2**20
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
+# What the standard library raises on damaged archives: zipfile a RuntimeError for an encrypted
+# member, a NotImplementedError for a method that it lacks.
 _UNREADABLE = (EOFError, OSError, RuntimeError, NotImplementedError, zlib.error, struct.error)
 
 
