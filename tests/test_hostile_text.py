@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalyst.cli.visible import visible
 from catalyst.data.bar_intake import BarOptions
 from catalyst.data.formats import open_file
 from catalyst.data.imports import import_bars, import_news
@@ -21,6 +20,7 @@ from catalyst.data.news_intake import NewsOptions
 from catalyst.data.news_search import search_news
 from catalyst.data.quarantine import read_quarantine
 from catalyst.data.reports import ImportReport
+from catalyst.data.visible import visible
 from catalyst.errors import CatalystError
 
 # Examples share their folder's fixture: each makes a lake of its own in it.

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from lake_rows import article, at, news
 
 from catalyst.cli import app as cli
-from catalyst.cli.visible import visible
 from catalyst.data.lake import Lake
 from catalyst.data.narratives import narratives
 from catalyst.data.news_search import search_news
 from catalyst.data.trending import trending
+from catalyst.data.visible import visible
 from catalyst.errors import InputError, LakeError
 
 Catalyst = Callable[..., tuple[int, str, str]]

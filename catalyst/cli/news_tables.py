@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from catalyst.cli.lake_tables import stdout
-from catalyst.cli.visible import visible
+from catalyst.data.visible import visible
 
 if TYPE_CHECKING:
     from rich.table import Table

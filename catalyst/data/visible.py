@@ -47,3 +47,20 @@ def _shown(letter: str, kind: str) -> str:
             return chr(_C0_PICTURES + code)
         return chr(_DELETE_PICTURE) if code == _DELETE else "\N{REPLACEMENT CHARACTER}"
     return "" if kind[0] == "C" or kind in {"Zl", "Zp"} else letter
+
+
+def printable(text: str) -> str:
+    """Give a text of ours as it is, less any control character that came with a name in it."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def cells_of(text: str) -> int:
+    """Count the cells of a terminal that a text takes: wide letters two, marks none."""
+    return sum(
+        0
+        if unicodedata.combining(letter)
+        else 2
+        if unicodedata.east_asian_width(letter) in {"W", "F"}
+        else 1
+        for letter in text
+    )
