@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from catalyst.cli.runs import LATEST, RUNS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -29,8 +31,6 @@ EPILOG = """
     catalyst backtest --variant thin --set screen.price_max=1000 --start 2024-01-02 --end 2024-03-28
     catalyst backtest --variant my.yaml --symbols AAPL,BAC --out runs/mine --verify
 """
-_RUNS = Path("runs")
-_LATEST = "latest"
 _SHOWN_RULES = 6
 
 
@@ -73,6 +73,7 @@ def command(
 ) -> None:
     """Replay the strategy over a lake, session by session, and write its tables and summary."""
     from catalyst.data.lake import Lake
+    from catalyst.data.lake_places import remember
     from catalyst.data.settings import resolve_lake
     from catalyst.data.timeframes import timeframe_named
     from catalyst.data.variants import load
@@ -93,11 +94,12 @@ def command(
     if length == "1d" and timeframe is None:
         params = load(variant, timeframe=length, settings=settings or [])
     told = (length, first, last, wanted, preferred)
-    target = out or _RUNS / f"{params.variant}-{_run_hash(opened, params, told)}"
+    target = out or RUNS / f"{params.variant}-{_run_hash(opened, params, told)}"
     check_output(target, force=force)
     result = _replay(opened, params, length, first, last, wanted, preferred)
     result.save(target, force=force)
-    if target.parent.resolve() == _RUNS.resolve():
+    remember(opened)
+    if target.parent.resolve() == RUNS.resolve():
         _point_latest(target)
     if as_json:
         typer.echo(json.dumps(result.summary, indent=2))
@@ -207,11 +209,10 @@ def _run_hash(lake: Lake, params: Params, told: tuple[object, ...]) -> str:
 
 
 def _point_latest(target: Path) -> None:
-    link = target.parent / _LATEST
-    fresh = target.parent / f".{_LATEST}.new"
+    fresh = LATEST.with_name(f".{LATEST.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target.name)
-    fresh.replace(link)
+    fresh.replace(LATEST)
 
 
 def _verify(result: Result) -> None:

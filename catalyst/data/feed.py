@@ -173,11 +173,23 @@ class Feed:
                 f"no session with {self.timeframe} bars in {asked}; the lake has them from {first} "
                 f"to {last}"
             )
-        oldest = min(
-            [first, start_day - _BREAK, *(min(days) for days in self._coarse_days.values() if days)]
-        )
-        before = _sessions(oldest, start_day - dt.timedelta(days=1))[-history_sessions(self.grid) :]
-        return before, chosen
+        return self._before(start_day), chosen
+
+    @property
+    def reach(self) -> tuple[dt.date, dt.date]:
+        """Return the first and the last day with base bars."""
+        return self._days[0], self._days[-1]
+
+    def around(self, day: dt.date) -> tuple[list[Session], list[Session]]:
+        """Return the sessions before a date that history needs, and its own; none on a holiday."""
+        first, last = self.reach
+        own = _sessions(day, day) if first <= day <= last else []
+        return (self._before(day) if own else []), own
+
+    def _before(self, day: dt.date) -> list[Session]:
+        coarse = [min(days) for days in self._coarse_days.values() if days]
+        oldest = min([self._days[0], day - _BREAK, *coarse])
+        return _sessions(oldest, day - dt.timedelta(days=1))[-history_sessions(self.grid) :]
 
     def bars(self, session: Session, *, grace_ns: int) -> SessionBars:
         """Read the base bars of a session.

@@ -56,6 +56,8 @@ class Recorder:
         Number of entries that filled.
     traded_micro
         Value of all fills, micro-dollars.
+    slippage_micro
+        What slippage and rounding took of them, micro-dollars.
     """
 
     def __init__(self, writer: TableWriter, names: tuple[str, ...], initial_micro: int) -> None:
@@ -78,6 +80,7 @@ class Recorder:
         self.closed: list[ClosedTrade] = []
         self.entries = 0
         self.traded_micro = 0
+        self.slippage_micro = 0
         self.signals: Counter[str] = Counter()
 
     @property
@@ -192,6 +195,7 @@ class Recorder:
         sent.filled += fill.quantity
         trade = self._trades[order.entry_id]
         self.traded_micro += notional_micro(fill.price, fill.quantity)
+        self.slippage_micro += fill.slippage_micro
         self.entries += order.role is Role.ENTRY and trade.entry_ns < 0
         trade.fill(fill, order.role)
         self._write.row(
@@ -208,6 +212,7 @@ class Recorder:
                 fill.fee_micro,
                 fill.filled_ns,
                 self._seq,
+                fill.slippage_micro,
             ),
         )
 
@@ -298,6 +303,7 @@ class Recorder:
                 rule,
                 s.value,
                 s.threshold,
+                s.scores,
             ),
         )
         self.signals[s.outcome.label] += 1

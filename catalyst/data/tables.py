@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 _TS = pa.timestamp("ns", tz="UTC")
 _MONEY = pa.decimal128(20, 6)
 _TEXT, _REAL, _COUNT, _YES = pa.string(), pa.float64(), pa.int64(), pa.bool_()
-_TEXTS = pa.list_(_TEXT)
+_TEXTS, _REALS = pa.list_(_TEXT), pa.list_(_REAL)
 _ID_DIGITS = 16
 
 SCHEMAS: dict[str, pa.Schema] = {
@@ -90,6 +90,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("rule", _TEXT),
             ("value", _REAL),
             ("threshold", _REAL),
+            ("scores", _REALS),
         ]
     ),
     "orders": pa.schema(
@@ -127,6 +128,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("fee", _MONEY),
             ("filled_at", _TS),
             ("decided_seq", _COUNT),
+            ("slippage", _MONEY),
         ]
     ),
     "trades": pa.schema(
@@ -277,6 +279,8 @@ def _array(values: Any, column: pa.Field) -> pa.Array:  # noqa: ANN401 - a colum
         return _ids(values)
     if column.type == _TEXTS:
         return _texts(values)
+    if column.type == _REALS:
+        return _numbers(values)
     if column.type == _MONEY:
         return _money(values)
     if column.type == _TS:
@@ -298,6 +302,13 @@ def _texts(rows: Sequence[Sequence[str]]) -> pa.Array:
     return _listed(rows, flat.to_arrow().cast(_TEXT))
 
 
+def _numbers(rows: Sequence[Sequence[float]]) -> pa.Array:
+    flat = np.fromiter((x for row in rows for x in row), np.float64)
+    return _listed(
+        rows, pa.Array.from_buffers(_REAL, len(flat), [None, pa.py_buffer(flat)]), _REALS
+    )
+
+
 def _ids(rows: Sequence[Sequence[int]]) -> pa.Array:
     # Lists of 64-bit ids become lists of 16 hexadecimal digits without a Python string for each.
     flat = np.fromiter((i for row in rows for i in row), np.uint64)
@@ -311,9 +322,11 @@ def _ids(rows: Sequence[Sequence[int]]) -> pa.Array:
     )
 
 
-def _listed(rows: Sequence[Sequence[object]], flat: pa.Array) -> pa.Array:
+def _listed(
+    rows: Sequence[Sequence[object]], flat: pa.Array, kind: pa.DataType = _TEXTS
+) -> pa.Array:
     ends = np.zeros(len(rows) + 1, np.int32)
     np.cumsum([len(row) for row in rows], out=ends[1:])
     return pa.ListArray.from_buffers(
-        _TEXTS, len(rows), [None, pa.py_buffer(ends.tobytes())], children=[flat]
+        kind, len(rows), [None, pa.py_buffer(ends.tobytes())], children=[flat]
     )

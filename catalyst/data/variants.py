@@ -61,6 +61,24 @@ def load(
     return params
 
 
+def from_mapping(tree: Mapping[str, Any], source: str) -> Params:
+    """Rebuild the parameters of a run from what `Params.as_mapping` gave.
+
+    Parameters
+    ----------
+    tree
+        Nested names and values, as in ``params`` of a run's ``summary.json``.
+    source
+        What to call it in errors.
+
+    Raises
+    ------
+    ParamsError
+        If a component can't be imported by its name, or a field is unknown or out of range.
+    """
+    return Params().updated(_resolved(tree, source))
+
+
 def _layers(source: str, seen: tuple[str, ...]) -> list[Mapping[str, Any]]:
     if source in seen:
         raise ParamsError(

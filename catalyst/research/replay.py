@@ -118,7 +118,7 @@ def _replayed(
     Path(folder.name, "summary.json").write_text(
         json.dumps(summary, indent=2) + "\n", encoding="utf-8"
     )
-    return Result(params, folder)
+    return Result(params, folder, feed.lake)
 
 
 def _drive(
@@ -175,6 +175,10 @@ def _summary(
         "sessions": len(sessions),
         "symbols": len(feed.names),
         "sources": list(feed.taken),
+        "asked": {
+            "symbols": None if feed.symbols is None else sorted(feed.symbols),
+            "sources": None if feed.sources is None else list(feed.sources),
+        },
         "news_symbols_without_bars": feed.unpriced,
         "n_trades": recorder.entries,
         "n_closed_trades": len(recorder.closed),
@@ -185,6 +189,7 @@ def _summary(
         **trade_metrics(
             recorder.closed, recorder.traded_micro, sum(curve.values) / len(curve.values)
         ),
+        "slippage_usd": recorder.slippage_micro / MICRO,
         "signals": dict(sorted(recorder.signals.items())),
         "benchmarks": benchmarks.metrics(),
         "binding_rules": binding_rules(recorder, len(sessions)),

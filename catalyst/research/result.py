@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from catalyst.data.lake import Lake
 from catalyst.data.tables import SCHEMAS
-from catalyst.errors import OutputError
+from catalyst.data.variants import from_mapping
+from catalyst.errors import InputError, OutputError
 from catalyst.strategy.params import Params
 
 if TYPE_CHECKING:
@@ -28,16 +30,62 @@ class Result:
     params
         The variant that ran.
     folder
-        Where the tables are: a temporary folder until `save`.
+        Where the tables are: a temporary folder until `save`, or the folder that was opened.
+    lake
+        What was replayed; None for an opened run whose lake was not given.
     decisions, candidates, patterns, signals, orders, fills, trades, equity, marks, adjustments
         The tables, each a polars.DataFrame, read when asked for. Instants are UTC, prices USD,
         money decimal USD.
     """
 
-    def __init__(self, params: Params, folder: tempfile.TemporaryDirectory[str]) -> None:
+    def __init__(
+        self,
+        params: Params,
+        folder: tempfile.TemporaryDirectory[str] | Path,
+        lake: Lake | None = None,
+    ) -> None:
         self.params = params
-        self._temporary: tempfile.TemporaryDirectory[str] | None = folder
-        self.folder = Path(folder.name)
+        self.lake = lake
+        self._temporary = None if isinstance(folder, Path) else folder
+        self.folder = folder if isinstance(folder, Path) else Path(folder.name)
+
+    @classmethod
+    def open(
+        cls, folder: str | Path, lake: Lake | None = None, params: Params | None = None
+    ) -> Result:
+        """Open the folder of a saved run.
+
+        Parameters
+        ----------
+        folder
+            As `save` or ``catalyst backtest`` left it.
+        lake
+            What was replayed; needed for bars and headlines, checked by its digest.
+        params
+            The variant; None rebuilds it from the summary, importing components by their names.
+
+        Raises
+        ------
+        InputError
+            If the folder is no run, or the lake or the variant is another than the run's.
+        ParamsError
+            If a component can't be imported, such as one that a notebook's cell defines.
+        """
+        place = Path(folder)
+        summary = summary_of(place)
+        if lake is not None and lake.digest() != summary["data_digest"]:
+            raise InputError(
+                f"the lake {lake.root} holds other data than the run {place} was made from "
+                f"({summary['data_digest'][:16]}); name the lake that was replayed"
+            )
+        params = params or from_mapping(summary["params"], str(place))
+        if params.hash != summary["params_hash"]:
+            raise InputError(
+                f"the variant {params.variant} has the hash {params.hash}, the run {place} was "
+                f"made with {summary['params_hash']}: a component's code or a default has changed "
+                "since; replay it again"
+            )
+        return cls(params, place, lake)
 
     def __getattr__(self, name: str) -> pl.DataFrame:
         """Read a table."""
@@ -50,10 +98,7 @@ class Result:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """Return the content of ``summary.json``."""
-        content: dict[str, Any] = json.loads(
-            (self.folder / "summary.json").read_text(encoding="utf-8")
-        )
-        return content
+        return summary_of(self.folder)
 
     @cached_property
     def portfolio(self) -> Any:  # noqa: ANN401 - vectorbt is untyped, and imported when needed
@@ -126,6 +171,26 @@ class Result:
             f"Result({s['variant']} {s['timeframe']} {s['start']}..{s['end']}: "
             f"{s['n_trades']} trades, net {s['net_pnl']:+,.2f} USD, {s['net_return']:+.2%})"
         )
+
+
+def summary_of(folder: Path) -> dict[str, Any]:
+    """Read the summary of a saved run.
+
+    Raises
+    ------
+    InputError
+        If the folder is no run.
+    """
+    try:
+        content = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = None
+    if not isinstance(content, dict) or "params_hash" not in content:
+        raise InputError(
+            f"{folder} is not the folder of a run: it has no summary.json that can be read; make "
+            "one with catalyst backtest, or name another with --run"
+        )
+    return content
 
 
 def check_output(target: Path, *, force: bool) -> None:

@@ -58,6 +58,9 @@ class Fill:
         USD on 0.0001.
     fee_micro
         Micro-dollars.
+    slippage_micro
+        What slippage and rounding took, micro-dollars: quantity times the distance between the
+        price and what it was before either; 0 for a limit that filled at its own price.
     filled_ns
         The bar's open for a fill at the open, else the bar's end.
     """
@@ -70,6 +73,7 @@ class Fill:
     price: float
     fee_micro: int
     filled_ns: int
+    slippage_micro: int = 0
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,9 @@ class Signal(NamedTuple):
         Timeframe and start of the best detection's last bar (ns); (0, -1) without one.
     rule, value, threshold
         Why it is held or refused, and the two numbers compared.
+    scores
+        What each scored component gave, in the order of ``Params.scored``; weighted and summed in
+        that order they are the confidence.
     """
 
     signal_id: str
@@ -163,6 +170,7 @@ class Signal(NamedTuple):
     rule: Reason = Reason.PASSED
     value: float = float("nan")
     threshold: float = float("nan")
+    scores: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

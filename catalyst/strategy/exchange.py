@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from catalyst.strategy.decisions import Fill, Order
-from catalyst.strategy.money import MICRO, fill_price
+from catalyst.strategy.money import MICRO, fill_price, notional_micro
 from catalyst.strategy.params import ExecutionParams
 from catalyst.strategy.reasons import Kind, Role, Side
 
@@ -123,6 +123,7 @@ class _Bar:
         if quantity <= 0:
             return 0
         side = row.order.side
+        unslipped = price
         if slip:
             price = self.slipped(price, quantity, side)
         price = fill_price(price, buy=side is Side.BUY)
@@ -135,9 +136,18 @@ class _Bar:
         text = f"{row.order.order_id}|{self.bar.ts_ns}|{number}"
         fill_id = hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
         fee = _fee_micro(price, quantity, side, self.params)
+        slippage = notional_micro(price, quantity) - round(unslipped * quantity * MICRO)
         self.fills.append(
             Fill(
-                fill_id, row.order.order_id, row.order.symbol, side, quantity, price, fee, filled_ns
+                fill_id,
+                row.order.order_id,
+                row.order.symbol,
+                side,
+                quantity,
+                price,
+                fee,
+                filled_ns,
+                side * slippage,
             )
         )
         return quantity

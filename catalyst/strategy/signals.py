@@ -73,13 +73,13 @@ def _signal(
         "volume": volume,
     }
     confidence = 0.0
+    scores: list[float] = []
     for component, weight in params.scored:
         if component.function is not None:
-            confidence += weight * float(
-                component.function(view, int(finalists.row[k]), toward, params)
-            )
+            scores.append(float(component.function(view, int(finalists.row[k]), toward, params)))
         else:
-            confidence += weight * parts[component.name]
+            scores.append(parts[component.name])
+        confidence += weight * scores[-1]
     band = _band(confidence, params)
     entry = float(view.survey.price[symbol])
     stop, target_1, target_2 = (
@@ -125,6 +125,7 @@ def _signal(
         rule,
         value,
         threshold,
+        tuple(scores),
     )
 
 
