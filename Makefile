@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 # Written last, with the folder it was written for: an interrupted install or a moved folder has none.
 COMPLETE := $(VENV)/.complete
 INSTALLING := $(VENV)/.installing
+# JupyterLab stands beside it: docs/adr/0005-where-jupyter-lives.md says why.
+JUPYTER := .venv-jupyter
+JUPYTER_COMPLETE := $(JUPYTER)/.complete
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 # uv installs in seconds what takes pip minutes.
 UV_VERSION := 0.13.8
 UV := $(BIN)/uv
@@ -15,18 +19,26 @@ SUITABLE := import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))
 CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help backtest test check bench venv lock clean
+.PHONY: help backtest test notebook check bench browser venv lock clean
 
 help: ## print this list
 	@echo 'catalyst: backtests for traders who follow news. Targets:'
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
-	@echo 'PYTHON=/path/to/python chooses the interpreter; ARGS="..." is passed on by backtest and test.'
+	@echo 'PYTHON=/path/to/python chooses the interpreter; ARGS="..." is passed on by backtest, test and notebook.'
 
 backtest: $(COMPLETE) ## replay the strategy over the bundled sample; writes runs/latest
 	@$(BIN)/catalyst backtest --force $(ARGS)
 
 test: $(COMPLETE) ## run the tests
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
+notebook: $(JUPYTER_COMPLETE) ## open Jupyter on notebooks/; the first time installs it beside .venv
+	@test -z "$$SSH_CONNECTION" || \
+	    echo 'Over ssh: forward the port of the address below (ssh -L 8888:localhost:8888 ...), then open it.'
+	@JUPYTER_PATH="$(CURDIR)/$(JUPYTER)/kernel/share/jupyter$${JUPYTER_PATH:+:$$JUPYTER_PATH}" \
+	    CATALYST_HOME="$${CATALYST_HOME:-$(CURDIR)/.catalyst}" \
+	    exec $(JUPYTER)/bin/jupyter lab --log-level=ERROR --ServerApp.root_dir="$(CURDIR)" \
+	    --LabApp.default_url=/lab/tree/notebooks/01_backtest.ipynb $(AS_ROOT) $(NO_BROWSER) $(ARGS)
 
 check: $(COMPLETE) ## lint, formatting, types and import rules
 	$(BIN)/ruff check .
@@ -37,16 +49,33 @@ check: $(COMPLETE) ## lint, formatting, types and import rules
 bench: $(COMPLETE) ## time the kernels, score the news
 	@$(BIN)/python -m benchmarks
 
+browser: $(COMPLETE) ## find a Chromium for the tests of pages, or get one; fails never
+	@found="$${CATALYST_CHROMIUM:-}"; \
+	for name in $(BROWSERS); do found="$${found:-$$(command -v $$name || true)}"; done; \
+	if [ -n "$$found" ]; then echo "Pages are tested in $$found."; exit 0; fi; \
+	echo 'No Chromium on PATH: getting one.'; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    $(BRIEFLY) apt-get install -qq -y --no-install-recommends $(DEBIAN_BROWSER) >/dev/null 2>&1 </dev/null \
+	    || { $(BRIEFLY) apt-get update -qq >/dev/null 2>&1 </dev/null && $(BRIEFLY) apt-get install -qq -y \
+	        --no-install-recommends $(DEBIAN_BROWSER) >/dev/null 2>&1 </dev/null; }; \
+	    command -v chromium >/dev/null && { echo 'Installed chromium.'; exit 0; }; fi; \
+	$(BRIEFLY) $(BIN)/playwright install chromium-headless-shell >/dev/null 2>&1 </dev/null \
+	    && { echo "Playwright downloaded its own."; exit 0; }; \
+	echo 'No Chromium can be had here: tests of pages are skipped. Install one, or name it in CATALYST_CHROMIUM.'
+
 venv: $(COMPLETE) ## install what requirements.lock names into .venv, and nothing more
 
-lock: ## resolve pyproject.toml anew into requirements.lock
+lock: ## resolve pyproject.toml anew into the two lock files
 	@test -x $(UV) || { echo "$(UV) is missing: run 'make venv' first." >&2; exit 2; }
 	$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-find-links --no-header --no-annotate --quiet -o requirements.lock
-	@! grep -nE '^--|://' requirements.lock || \
-	    { echo 'requirements.lock names a host: remove it from the settings of uv.' >&2; exit 2; }
+	$(UV) pip compile --group notebook --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-find-links --no-header --no-annotate --quiet -o requirements-notebook.lock
+	@! grep -nE '^--|://' requirements.lock requirements-notebook.lock || \
+	    { echo 'A lock file names a host: remove it from the settings of uv.' >&2; exit 2; }
 
-clean: ## remove caches and builds; .venv, .catalyst and runs stay
+clean: ## remove caches and builds; environments, .catalyst and runs stay
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
 	@find catalyst tests benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +
 
@@ -54,6 +83,14 @@ clean: ## remove caches and builds; .venv, .catalyst and runs stay
 ifneq ($(shell cat $(COMPLETE) 2>/dev/null),$(CURDIR))
 .PHONY: $(COMPLETE)
 endif
+
+# Jupyter refuses root without being told, and opens no window where none can be seen.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+SCREENLESS := $(if $(filter Linux,$(shell uname)),$(if $(DISPLAY)$(WAYLAND_DISPLAY),,yes))
+NO_BROWSER := $(if $(SSH_CONNECTION)$(SCREENLESS),--no-browser)
+# A mirror that does not answer must not hold up tests; macOS has no timeout.
+BRIEFLY := $(if $(shell command -v timeout),timeout 300)
+DEBIAN_BROWSER := chromium fonts-liberation
 
 $(COMPLETE): requirements.lock pyproject.toml
 	@if [ -e $(INSTALLING) ] && kill -0 "$$(cat $(INSTALLING))" 2>/dev/null; then \
@@ -82,3 +119,23 @@ $(COMPLETE): requirements.lock pyproject.toml
 	    echo 'The install failed; what is above says why. Run the same command again once it is mended.' >&2; \
 	    exit 2; }
 	@rm -f $(INSTALLING) && echo "$(CURDIR)" > $@
+
+# A kernel names the folder of its Python, as scripts do.
+ifneq ($(shell cat $(JUPYTER_COMPLETE) 2>/dev/null),$(CURDIR))
+.PHONY: $(JUPYTER_COMPLETE)
+endif
+
+$(JUPYTER_COMPLETE): requirements-notebook.lock | $(COMPLETE)
+	@echo 'Installing JupyterLab into $(JUPYTER) (0.2 GB on disk; seconds on a fast line).'
+	@rm -rf $(JUPYTER) && $(BIN)/python -m venv $(JUPYTER)
+	@{ $(UV) pip install --quiet --python $(JUPYTER)/bin/python --require-hashes -r requirements-notebook.lock \
+	    || PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 $(JUPYTER)/bin/python -m pip install --require-hashes \
+	        -r requirements-notebook.lock; } || { \
+	    echo 'The install failed; what is above says why. Run the same command again once it is mended.' >&2; \
+	    exit 2; }
+	@$(BIN)/python -m ipykernel install --prefix $(JUPYTER)/kernel --name python3 \
+	    --display-name 'catalyst (.venv)' >/dev/null 2>&1
+	@mkdir -p $(JUPYTER)/share/jupyter/lab/settings && echo \
+	    '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' \
+	    > $(JUPYTER)/share/jupyter/lab/settings/overrides.json
+	@echo "$(CURDIR)" > $@
