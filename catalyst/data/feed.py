@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from catalyst.data.bar_rows import BarRows
 from catalyst.data.calendar import date_to_day, day_to_date, sessions
 from catalyst.data.lake import Lake
 from catalyst.data.news_batch import news_batch
-from catalyst.data.series import Series, chosen_series, series_of
+from catalyst.data.series import Series, chosen_series, series_in
 from catalyst.data.session_bars import SessionBars, no_bars, rows_at
 from catalyst.data.timeframes import LENGTH_NS
 from catalyst.errors import LakeError
@@ -103,7 +104,7 @@ class Feed:
                 f"the lake {self.lake.root} has no {self.timeframe} bars; it has "
                 f"{', '.join(available)}: choose one with --timeframe"
             )
-        present = series_of(self.lake.root, self.timeframe)
+        present = series_in(self.lake, self.timeframe)
         base = chosen_series(present, sources=self.sources)
         traded = sorted(base)
         named = set(self.lake.news_symbols()) - {""}
@@ -129,13 +130,23 @@ class Feed:
         coarser = [] if self.grid.daily else [t for t in available if _length_ns(t) > length]
         self._coarse_days = {t: set(self.lake.days(t)) for t in coarser}
         self._series = {self.timeframe: base} | {
-            t: chosen_series(series_of(self.lake.root, t)) for t in coarser
+            t: chosen_series(series_in(self.lake, t)) for t in coarser
         }
         self.taken = tuple(sorted({base[name].source for name in self.names}))
         several = present.group_by("symbol").len().filter(pl.col("len") > 1)["symbol"]
         self.contested = len(set(several) & set(self.names))
         self._universe = self._read_universe()
         self.actions = self._read_actions()
+
+    def reading(self, lake: Lake) -> Feed:
+        """Return the same feed over another lake: same symbol table, series, grid and days."""
+        feed = copy.copy(self)
+        feed.lake = lake
+        # A lake without memberships has everyone in it; one whose memberships lie ahead, nobody.
+        some = feed._read_universe() or []  # noqa: SLF001 - its own class
+        feed._universe = None if self._universe is None else some  # noqa: SLF001 - likewise
+        feed.actions = feed._read_actions()  # noqa: SLF001 - likewise
+        return feed
 
     def _from_open(self, length: int) -> bool:
         # Hourly bars lie on 09:30, 10:30, ... if any bar of the first session misses the clock.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from catalyst.data.bar_rules import ADJUSTMENTS
 from catalyst.data.lake_files import dated_folders, parts
@@ -17,6 +17,8 @@ from catalyst.errors import LakeError
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from catalyst.data.lake import Lake
 
 # Feeds of one venue: a few percent of the market's volume, so any other source is better.
 _PARTIAL_FEED = "-iex"
@@ -36,6 +38,19 @@ class Series:
 
     source: str
     adjusted: int
+
+
+@runtime_checkable
+class _TellsSeries(Protocol):
+    # A lake in memory has no files to look into.
+    def series(self, timeframe: str) -> pl.DataFrame: ...
+
+
+def series_in(lake: Lake, timeframe: str) -> pl.DataFrame:
+    """List the series of bars in a lake, or in what has a lake's reading methods and `series`."""
+    if isinstance(lake, _TellsSeries):
+        return lake.series(timeframe)
+    return series_of(lake.root, timeframe)
 
 
 def series_of(root: Path, timeframe: str) -> pl.DataFrame:

@@ -41,7 +41,7 @@ class SessionBars:
     assumed: int
 
     def without_old_shares(
-        self, symbol: int, close: float, ratio: float
+        self, symbol: int, close: float, ratio: float, *, known_ns: int = 0
     ) -> tuple[SessionBars, int]:
         """Leave out the bars of a split's ex-date that still show a price of old shares.
 
@@ -58,16 +58,19 @@ class SessionBars:
         ratio
             New shares for one old; between 1/2 and 2 the two can't be told apart, and nothing is
             left out.
+        known_ns
+            When the split became known: bars known before stay in what is seen, but fill nothing.
 
         Returns
         -------
         bars, count
-            The other bars, and how many were left out.
+            The other bars, and how many of those that are seen were left out.
         """
         if 0.5 < ratio < 2.0 or not np.isfinite(close):
             return self, 0
         border = close / np.sqrt(ratio)
         rows, traded = (_old_shares(r, symbol, border, ratio) for r in (self.rows, self.traded))
+        rows &= self.known_ns >= known_ns
         start = self.start.copy()
         start[symbol + 1 :] -= int(traded.sum())
         kept = replace(

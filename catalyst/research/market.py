@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from bisect import bisect_left
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -30,6 +32,7 @@ _LOOK_BARS = 8
 # A 2:1 split on a day of +-10 % shows as -55 to -45 %, a 1:2 one as +80 to +120 %.
 _FELL, _ROSE = -0.45, 0.8
 _NEWS_REACH_NS = 15 * DAY_NS
+_FAR = 1 << 40
 
 
 @dataclass
@@ -66,6 +69,9 @@ class Market:
         The lake, in the order of time.
     params
         Windows, fill model, costs.
+    exchange
+        Whose splits and dividends the broker books, where that is not the feed: an audit's feed
+        holds none that aren't known yet, but the broker books them on the ex-date, known or not.
 
     Attributes
     ----------
@@ -80,7 +86,7 @@ class Market:
         What a reader should know of the data of the whole run.
     """
 
-    def __init__(self, feed: Feed, params: Params) -> None:
+    def __init__(self, feed: Feed, params: Params, *, exchange: Feed | None = None) -> None:
         m = len(feed.names)
         self.feed = feed
         self.params = params
@@ -100,10 +106,14 @@ class Market:
         self._queue: Rows | None = None
         self._queue_known: Ints = np.empty(0, np.int64)
         self._pushed = 0
-        self._actions = feed.actions
+        self._actions = (exchange or feed).actions
         self._ex_today: tuple[Action, ...] = ()
+        self._opened: list[tuple[int, int]] = []
+        self._late: list[tuple[Session, tuple[Action, ...], Floats]] = []
         self._unknown_splits: list[tuple[int, Action, int]] = []
         self._before: Session | None = None
+        self._ex_before: tuple[Action, ...] = ()
+        self._closes_before = self.closes
 
     def warm_up(self, before: list[Session]) -> None:
         """Feed history with the sessions before the first; nothing is decided or traded."""
@@ -131,14 +141,11 @@ class Market:
         self.counts.assumed_bars += self._today.assumed
         self.counts.bars += len(self._today.known_ns)
         self.counts.adjusted_bars += int((~self._today.rows.raw).sum())
-        for a in self._ex_today:
-            if a.kind == "split":
-                self._today, dropped = self._today.without_old_shares(
-                    a.symbol, float(self.closes[a.symbol]), a.value
-                )
-                self.counts.old_share_bars += dropped
+        self._today, dropped = _in_new_shares(self._today, self._ex_today, self.closes)
+        self.counts.old_share_bars += dropped
         self._queue, self._queue_known = self._queued(self._today)
         self._pushed = 0
+        self._today_is(session)
         self._asof_ns = session.pre_ns
         self.counts.newsless_sessions += not len(self._news.symbol)
         self._push_news(session.pre_ns)
@@ -150,6 +157,49 @@ class Market:
     def read_ahead(self, session: Session) -> None:
         """Read the next session's files beside this one's decisions; nothing looks at them yet."""
         self._ahead = self._reader.submit(self._read, session)
+
+    def reread(self, feed: Feed) -> None:
+        """Forget what isn't known yet, and read it anew; between sessions, the next one's facts.
+
+        What is known stays; an audit puts another future into the market.
+
+        Parameters
+        ----------
+        feed
+            Another feed with the same symbol table, series and grid.
+        """
+        self.feed = feed
+        self._unknown_splits = [
+            (a.known_ns, a, self._opened[at][1])
+            for a in feed.actions
+            if a.kind == "split" and a.known_ns > self._asof_ns
+            if (at := bisect_left(self._opened, (a.day, 0))) < len(self._opened)
+        ]
+        if self._today is None or self._before is None:
+            return
+        session, grace_ns = self._before, round(self.params.execution.bar_grace_s * 1e9)
+        self._today, _ = _in_new_shares(
+            feed.bars(session, grace_ns=grace_ns), self._ex_today, self.closes
+        )
+        self._queue, self._queue_known = self._today.rows, self._today.known_ns
+        for late, actions, closes in self._late:
+            bars, _ = _in_new_shares(feed.bars(late, grace_ns=grace_ns), actions, closes)
+            self._pushed = int(bars.known_ns.searchsorted(self._asof_ns, side="right"))
+            today = replace(self._today, rows=self._queue, known_ns=self._queue_known)
+            self._queue, self._queue_known = bars.rows, bars.known_ns
+            self._queue, self._queue_known = self._queued(today)
+        self._pushed = int(self._queue_known.searchsorted(self._asof_ns, side="right"))
+        self._news, self._news_at = feed.news(self._asof_ns, session.post_ns), 0
+
+    def twin(self) -> Market:
+        """Return a market that knows the same, and shares nothing that changes."""
+        other = copy.copy(self)
+        kept = {id(one): one for one in (self.params, self.feed.grid)}
+        other.history = copy.deepcopy(self.history, kept)
+        other.counts = copy.deepcopy(self.counts)
+        for name in ("_opened", "_late", "_unknown_splits"):
+            setattr(other, name, list(getattr(self, name)))
+        return other
 
     def _read(self, session: Session) -> tuple[SessionBars, NewsBatch]:
         after_ns = self._news_ns or session.pre_ns - _NEWS_REACH_NS
@@ -170,11 +220,26 @@ class Market:
         order = np.lexsort((columns["ts_ns"], columns["symbol"], known))
         return Rows(**{name: values[order] for name, values in columns.items()}), known[order]
 
+    def _today_is(self, session: Session) -> None:
+        # Bars of earlier sessions that are still to become known, and what their day was like.
+        assert self._queue is not None  # noqa: S101 - a session is open
+        oldest = int(self._queue.ts_ns.min()) if len(self._queue_known) else session.pre_ns
+        self._late = [row for row in self._late if oldest < row[0].post_ns < session.post_ns]
+        if self._before is not None and oldest < self._before.post_ns:
+            self._late.append((self._before, self._ex_before, self._closes_before))
+        self._ex_before, self._closes_before = self._ex_today, self.closes
+
     def _take_actions(self, session: Session) -> None:
         due = [a for a in self._actions if a.day <= session.day]
         self._actions = self._actions[len(due) :]
         self._ex_today = tuple(due)
-        self._unknown_splits += [(a.known_ns, a, session.pre_ns) for a in due if a.kind == "split"]
+        taken = self._opened[-1][0] if self._opened else -_FAR
+        self._unknown_splits += [
+            (a.known_ns, a, session.pre_ns)
+            for a in self.feed.actions
+            if taken < a.day <= session.day and a.kind == "split"
+        ]
+        self._opened.append((session.day, session.pre_ns))
         self._let_splits_in(session.pre_ns)
 
     def _let_splits_in(self, asof_ns: int) -> None:
@@ -292,6 +357,7 @@ class Market:
         """End a session: what became known until 20:00 is known, and each symbol has its return."""
         assert self._today is not None  # noqa: S101 - a session is open
         self._push_until(self.history.session.post_ns)
+        self._asof_ns = self.history.session.post_ns
         today = self._today
         some = today.start[1:] > today.start[:-1]
         close = np.full(len(some), np.nan)
@@ -312,3 +378,16 @@ class Market:
             )
             self.counts.jumps.append(jump)
         self.closes = np.where(some, close, before)
+
+
+def _in_new_shares(
+    bars: SessionBars, actions: tuple[Action, ...], closes: Floats
+) -> tuple[SessionBars, int]:
+    count = 0
+    for a in actions:
+        if a.kind == "split":
+            bars, dropped = bars.without_old_shares(
+                a.symbol, float(closes[a.symbol]), a.value, known_ns=a.known_ns
+            )
+            count += dropped
+    return bars, count
