@@ -1,0 +1,292 @@
+"""What a component uses beside its arguments, found by reading its code.
+
+A component gets everything it may know as arguments. What it takes from elsewhere, a file, the
+clock, chance, a frame in a global, an earlier call, no audit can remake, and so none can vouch for.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import sysconfig
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from catalyst.research.audit.bytecode import UNKNOWN, Argument, Outside, Scope, Use, uses
+from catalyst.research.audit.holdings import held
+from catalyst.research.audit.outside import attribute_is, kind_of, module_is, names_is
+
+_LIBRARY_FOLDERS = tuple(
+    {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+)
+_REMAKE = "pass it as fit(lake) so that the audit can remake it"
+_WRITTEN = "a component must give the same for the same arguments, whatever was asked before"
+
+
+@dataclass(frozen=True)
+class Impurity:
+    """Name what a component uses beside its arguments.
+
+    Attributes
+    ----------
+    name
+        The function or global concerned.
+    what
+        What it does, and what to do instead; a sentence without a subject.
+    """
+
+    name: str
+    what: str
+
+    def __str__(self) -> str:
+        """Return a sentence."""
+        return f"{self.name} {self.what}"
+
+
+def impurities(function: Callable[..., Any]) -> list[Impurity]:
+    """List what a component uses beside its arguments.
+
+    Read from its code, closures, globals and defaults, and from the user's own functions that it
+    calls, compiled ones by their Python source. Libraries are judged by name.
+
+    Parameters
+    ----------
+    function
+        A plain or njit function, a `functools.partial`, a bound method or a callable object.
+
+    Returns
+    -------
+    list of `Impurity`
+        Empty for a pure component: constants, small weights, maps of text to text, helper functions
+        and kernels are no impurity.
+    """
+    return list(dict.fromkeys(_Judge().function(function, top=True)))
+
+
+def code_of(function: object) -> types.FunctionType | None:
+    """Return the Python function behind a callable, None where there is none."""
+    seen = 0
+    while seen < 8:
+        seen += 1
+        if isinstance(function, types.FunctionType):
+            return function
+        if isinstance(function, types.MethodType):
+            function = function.__func__
+        elif isinstance(function, functools.partial):
+            function = function.func
+        elif hasattr(function, "py_func"):
+            function = function.py_func
+        elif hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        else:
+            function = vars(type(function)).get("__call__")
+    return None
+
+
+class _Judge:
+    def __init__(self) -> None:
+        self.seen: set[tuple[int, int]] = set()
+
+    def function(self, given: object, *, top: bool = False) -> Iterator[Impurity]:
+        yield from self._wrapping(given)
+        plain = code_of(given)
+        if plain is None:
+            name = getattr(given, "__qualname__", repr(given))
+            if top:
+                yield Impurity(name, "has no Python code to read; write it as a plain function")
+            return
+        bound = given.__self__ if isinstance(given, types.MethodType) else None
+        if bound is None and not isinstance(given, types.FunctionType) and _is_instance(given):
+            bound = given
+        key = (id(plain.__code__), id(bound))
+        if key in self.seen:
+            return
+        self.seen.add(key)
+        name = _name(plain)
+        yield from self._defaults(plain, name)
+        scope = _scope(plain, bound)
+        yield from self._constants(plain.__code__, name)
+        told = ""
+        read = list(uses(plain.__code__, scope))
+        for k, use in enumerate(read):
+            if told and use.name.startswith(f"{told}."):
+                continue  # what a module leads to is said once
+            told = ""
+            for found in self._use(use, name, top=top):
+                if use.how == "load" and isinstance(use.value, types.ModuleType):
+                    told = use.name
+                    full = _longest(read[k:])
+                    yield Impurity(found.name, found.what.replace(f": {told} ", f": {full} "))
+                else:
+                    yield found
+
+    def _wrapping(self, given: object) -> Iterator[Impurity]:
+        name = getattr(given, "__name__", type(given).__name__)
+        if isinstance(given, functools._lru_cache_wrapper):  # noqa: SLF001 - it has no other name
+            yield Impurity(
+                name, "remembers earlier calls (functools.cache); compute it anew in each call"
+            )
+        options = getattr(given, "targetoptions", None) if hasattr(given, "py_func") else None
+        for option in ("fastmath", "parallel"):
+            if options and options.get(option):
+                yield Impurity(
+                    name,
+                    f"is compiled with {option}=True, which lets sums be taken in any order; "
+                    "leave it out, so that a value depends on its window only",
+                )
+        if isinstance(given, functools.partial):
+            for n, value in (*enumerate(given.args), *given.keywords.items()):
+                yield from self._held(f"argument {n} of partial {_text_of(given.func)}", value)
+        if isinstance(given, types.MethodType) and not isinstance(given.__self__, type):
+            yield from self._held(type(given.__self__).__qualname__, given.__self__)
+        elif _is_instance(given) and not isinstance(
+            given,
+            (functools.partial, functools._lru_cache_wrapper),  # noqa: SLF001 - as above
+        ):
+            yield from self._held(type(given).__qualname__, given)
+        if isinstance(given, types.FunctionType):
+            for attribute, value in vars(given).items():
+                if attribute != "__wrapped__":
+                    yield from self._held(f"{given.__name__}.{attribute}", value)
+
+    def _defaults(self, plain: types.FunctionType, name: str) -> Iterator[Impurity]:
+        for parameter, value in _defaults(plain).items():
+            yield from self._held(f"default {parameter} of {name}", value)
+
+    def _constants(self, code: types.CodeType, name: str) -> Iterator[Impurity]:
+        for constant in code.co_consts:
+            if isinstance(constant, (tuple, frozenset)) and held(constant):
+                yield Impurity(name, f"has {held(constant)} in its code: {_REMAKE}")
+            elif isinstance(constant, types.CodeType):
+                yield from self._constants(constant, name)
+        if {"now", "today"} & {c for c in code.co_consts if isinstance(c, str)} and (
+            "datetime64" in code.co_names or "Timestamp" in code.co_names
+        ):
+            yield Impurity(name, "reads the clock ('now'); use view.asof_ns or the asof_ns given")
+
+    def _use(self, use: Use, name: str, *, top: bool) -> Iterator[Impurity]:
+        where = f"line {use.line}"
+        if use.how == "write":
+            yield Impurity(
+                use.name.split(".")[0].split("[")[0],
+                f"is changed by {name} ({use.name}, {where}) and kept for the next call; "
+                f"{_WRITTEN}",
+            )
+        elif use.how == "argument" and top:
+            yield Impurity(
+                name,
+                f"writes into its argument {use.name} ({where}), which others read too; copy it "
+                "first",
+            )
+        elif use.how == "attribute":
+            what = attribute_is(use.name)
+            if what:
+                yield Impurity(name, f"{what}: .{use.name} ({where})")
+        elif use.how == "load":
+            yield from self._loaded(use, name)
+
+    def _loaded(self, use: Use, name: str) -> Iterator[Impurity]:
+        value = use.value
+        if value is UNKNOWN:
+            return
+        if isinstance(value, type) and _is_users(value):
+            yield from self._class(value)
+            return
+        if (plain := code_of(value)) is not None and _is_users(plain):
+            yield from self.function(value)
+            return
+        what = module_is(value) if isinstance(value, types.ModuleType) else names_is(value)
+        if what:
+            yield Impurity(name, f"{what}: {use.name} ({kind_of(value)}, line {use.line})")
+        elif not isinstance(value, (types.ModuleType, type)) and (
+            not callable(value) or _is_instance(value)
+        ):
+            yield from self._held(use.name, value)
+
+    def _class(self, kind: type) -> Iterator[Impurity]:
+        for one in vars(kind).values():
+            method = one.fget if isinstance(one, property) else getattr(one, "__func__", one)
+            if isinstance(method, types.FunctionType) and _is_users(method):
+                yield from self.function(method)
+
+    def _held(self, name: str, value: object) -> Iterator[Impurity]:
+        what = held(value)
+        if what:
+            yield Impurity(name, f"holds {what}, data from outside its arguments: {_REMAKE}")
+
+
+def _longest(read: list[Use]) -> str:
+    # os, os.environ, os.environ.get: one chain, said with its last name.
+    name = read[0].name
+    for use in read[1:]:
+        if not use.name.startswith(f"{name}."):
+            break
+        name = use.name
+    return name
+
+
+def _scope(plain: types.FunctionType, bound: object) -> Scope:
+    code = plain.__code__
+    arguments: dict[str, object] = {
+        parameter: Argument(parameter)
+        for parameter in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    }
+    arguments |= {name: Outside(value, name) for name, value in _defaults(plain).items()}
+    if bound is not None and code.co_argcount:
+        arguments[code.co_varnames[0]] = Outside(bound, type(bound).__qualname__)
+    cells: dict[str, object] = {}
+    for name, cell in zip(code.co_freevars, plain.__closure__ or (), strict=True):
+        try:
+            cells[name] = cell.cell_contents
+        except ValueError:
+            cells[name] = UNKNOWN
+    return Scope(plain.__globals__, cells, arguments, frozenset(code.co_freevars))
+
+
+def _defaults(plain: types.FunctionType) -> dict[str, object]:
+    given = plain.__defaults__ or ()
+    code = plain.__code__
+    names = code.co_varnames[code.co_argcount - len(given) : code.co_argcount]
+    return dict(zip(names, given, strict=True)) | (plain.__kwdefaults__ or {})
+
+
+def _is_users(thing: object) -> bool:
+    if isinstance(thing, types.FunctionType):
+        file = thing.__code__.co_filename
+    else:
+        module = sys.modules.get(getattr(thing, "__module__", "") or "")
+        file = getattr(module, "__file__", None) or ""
+        if module is not None and not file and module.__name__ != "__main__":
+            return False
+    module_name = getattr(thing, "__module__", "") or ""
+    return not (
+        file.startswith(_LIBRARY_FOLDERS)
+        or file.startswith("<frozen")
+        or module_name.partition(".")[0] in ("catalyst", "numba", "numpy")
+    )
+
+
+def _is_instance(value: object) -> bool:
+    return not (
+        isinstance(
+            value,
+            (
+                type,
+                types.FunctionType,
+                types.BuiltinFunctionType,
+                types.MethodType,
+                types.ModuleType,
+            ),
+        )
+        or hasattr(value, "py_func")
+    )
+
+
+def _name(plain: types.FunctionType) -> str:
+    return plain.__qualname__.rpartition("<locals>.")[2]
+
+
+def _text_of(function: object) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
