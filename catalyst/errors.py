@@ -5,6 +5,7 @@
     CatalystError
     ├── InputError            wrong use or bad input: exit status 2
     │   ├── ParamsError       a strategy parameter is unknown or out of range
+    │   ├── ComponentError    a user's component failed, or gave what it may not
     │   ├── LakeError         a lake is missing, empty or unreadable
     │   ├── ImportFileError   a file can't be imported as it stands
     │   └── OutputError       an output folder can't be written
@@ -17,6 +18,11 @@ A message says what was wrong, with the value, what was expected and what to do,
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+_SHOWN_SYMBOLS = 5
+
 
 class CatalystError(Exception):
     """Raise for any failure that catalyst foresees; the command line prints it as a sentence."""
@@ -28,6 +34,41 @@ class InputError(CatalystError):
 
 class ParamsError(InputError):
     """Raise for a strategy parameter that is unknown, of the wrong type or out of range."""
+
+
+class ComponentError(InputError):
+    """Raise for a user's component that failed during a run, or gave what it may not.
+
+    Parameters
+    ----------
+    component
+        Its name, such as ``my_ideas:score``.
+    fault
+        What it did, what was expected, what to do.
+    asof_ns
+        The instant at which it was called, ns UTC.
+    symbols
+        The symbols it was called for; empty where it sees the whole market.
+    """
+
+    def __init__(
+        self, component: str, fault: str, asof_ns: int, symbols: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(component, fault, asof_ns, symbols)
+        self.component = component
+        self.fault = fault
+        self.asof_ns = asof_ns
+        self.symbols = symbols
+
+    def __str__(self) -> str:
+        at = datetime.fromtimestamp(self.asof_ns // 10**9, ZoneInfo("America/New_York"))
+        more = len(self.symbols) - _SHOWN_SYMBOLS
+        named = ", ".join(self.symbols[:_SHOWN_SYMBOLS]) + (f" and {more} more" if more > 0 else "")
+        where = f" on {named}" if named else ""
+        return (
+            f"component {self.component}, called at {at:%Y-%m-%d %H:%M} New York time{where}, "
+            f"{self.fault}"
+        )
 
 
 class LakeError(InputError):

@@ -72,6 +72,7 @@ def command(
     ] = False,
 ) -> None:
     """Replay the strategy over a lake, session by session, and write its tables and summary."""
+    from catalyst.data.component_places import remember_components
     from catalyst.data.lake import Lake
     from catalyst.data.lake_places import remember
     from catalyst.data.settings import resolve_lake
@@ -99,6 +100,7 @@ def command(
     result = _replay(opened, params, length, first, last, wanted, preferred)
     result.save(target, force=force)
     remember(opened)
+    remember_components(params)
     if target.parent.resolve() == RUNS.resolve():
         _point_latest(target)
     if as_json:

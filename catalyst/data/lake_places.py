@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from catalyst.data.lake import Lake
-from catalyst.data.settings import resolve_lake, settings
+from catalyst.data.settings import resolve_lake
+from catalyst.data.state_notes import note, noted
 from catalyst.errors import InputError
 
+_NOTE = "lakes"
 _SHOWN_DIGITS = 16
 
 
@@ -20,18 +19,8 @@ def remember(lake: Lake) -> None:
     """Note where a lake's data is, under ``CATALYST_HOME``; a folder without rights is no error."""
     places = _places()
     found = {lake.digest(): str(lake.root.absolute())}
-    if places.items() >= found.items():
-        return
-    path = _file()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".lakes.", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({**places, **found}, file, indent=2, sort_keys=True)
-        Path(name).replace(path)
-    except OSError:
-        # Only a convenience: without it, --lake says where the lake is.
-        return
+    if not places.items() >= found.items():
+        note(_NOTE, {**places, **found})
 
 
 def lake_of(summary: Mapping[str, Any], told: Path | None = None) -> Lake:
@@ -68,13 +57,5 @@ def lake_of(summary: Mapping[str, Any], told: Path | None = None) -> Lake:
     )
 
 
-def _file() -> Path:
-    return settings().catalyst_home / "state" / "lakes.json"
-
-
 def _places() -> dict[str, str]:
-    try:
-        content = json.loads(_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return noted(_NOTE)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from catalyst.data.own_components import component_named
 from catalyst.errors import ParamsError
-from catalyst.strategy.components import BUILT_IN, Component, code_hash
+from catalyst.strategy.components import BUILT_IN
 from catalyst.strategy.params import Params
 
-__all__ = ["Params", "load", "names"]
+__all__ = ["Params", "from_mapping", "load", "names"]
+
+_HERE = Path()
 
 
 def names() -> list[str]:
@@ -35,7 +37,8 @@ def load(
     ----------
     source
         Name of a bundled variant, or a YAML file. Its ``over`` names the variant it is laid over
-        (default ``spec``).
+        (default ``spec``); it and files with components are looked for beside the file, then in the
+        current folder.
     timeframe
         ``1d`` lays the numbers of ``daily`` under the variant's own.
     settings
@@ -52,12 +55,13 @@ def load(
     1000.0
     """
     layers = _layers(str(source), ())
-    under = [_read("daily")] if timeframe == "1d" and str(source) != "daily" else []
+    under = [(_read("daily"), [_HERE])] if timeframe == "1d" and str(source) != "daily" else []
     params = Params()
-    for layer in [*under, *layers]:
-        params = params.updated(_resolved(layer, str(source)))
+    for layer, folders in [*under, *layers]:
+        params = params.updated(_resolved(layer, str(source), folders))
+    _, folders = layers[-1]
     for setting in settings:
-        params = params.updated(_setting(setting))
+        params = params.updated(_setting(setting, folders))
     return params
 
 
@@ -76,10 +80,14 @@ def from_mapping(tree: Mapping[str, Any], source: str) -> Params:
     ParamsError
         If a component can't be imported by its name, or a field is unknown or out of range.
     """
-    return Params().updated(_resolved(tree, source))
+    return Params().updated(_resolved(tree, source, [_HERE], saved=True))
 
 
-def _layers(source: str, seen: tuple[str, ...]) -> list[Mapping[str, Any]]:
+def _layers(
+    source: str, seen: tuple[str, ...], folders: Sequence[Path] = ()
+) -> list[tuple[Mapping[str, Any], list[Path]]]:
+    beside = next((str(f / source) for f in folders if (f / source).is_file()), source)
+    source = source if source in names() else beside
     if source in seen:
         raise ParamsError(
             f"variant {source} is laid over itself ({' over '.join((*seen, source))}); "
@@ -88,7 +96,10 @@ def _layers(source: str, seen: tuple[str, ...]) -> list[Mapping[str, Any]]:
     tree = dict(_read(source))
     below = str(tree.pop("over", "spec"))
     tree.setdefault("variant", Path(source).stem)
-    return [tree] if source == "spec" else [*_layers(below, (*seen, source)), tree]
+    own = [_HERE] if source in names() else list(dict.fromkeys([Path(source).parent, _HERE]))
+    if source == "spec":
+        return [(tree, own)]
+    return [*_layers(below, (*seen, source), own), (tree, own)]
 
 
 def _read(source: str) -> Mapping[str, Any]:
@@ -130,7 +141,7 @@ def _text(path: Path) -> str:
         raise ParamsError(f"variant {path} can't be read ({error.strerror}); check it") from None
 
 
-def _setting(text: str) -> dict[str, Any]:
+def _setting(text: str, folders: Sequence[Path]) -> dict[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise ParamsError(
@@ -145,35 +156,30 @@ def _setting(text: str) -> dict[str, Any]:
             "a list"
         ) from None
     section, dot, leaf = name.strip().partition(".")
-    return _resolved({section: {leaf: parsed}} if dot else {section: parsed}, text)
+    tree = {section: {leaf: parsed}} if dot else {section: parsed}
+    return _resolved(tree, f"--set {text}", folders)
 
 
-def _resolved(tree: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Replace ``module:function`` by the function."""
+def _resolved(
+    tree: Mapping[str, Any], source: str, folders: Sequence[Path], *, saved: bool = False
+) -> dict[str, Any]:
+    """Replace ``module:function`` and ``file.py:function`` by the function."""
+
+    def found(value: object) -> object:
+        if isinstance(value, str) and ":" in value:
+            return component_named(value, source, folders=folders, saved=saved)
+        return value
+
     out = dict(tree)
     for kind in BUILT_IN:
         value = out.get(kind)
         if isinstance(value, str):
-            out[kind] = _component(value, source)
+            out[kind] = found(value)
         elif isinstance(value, list):
-            out[kind] = [_component(v, source) if isinstance(v, str) else v for v in value]
+            out[kind] = [found(v) for v in value]
         elif isinstance(value, Mapping):
-            out[kind] = [(_component(k, source), v) for k, v in value.items()]
+            out[kind] = [(found(k), v) for k, v in value.items()]
     return out
-
-
-def _component(name: str, source: str) -> str | Component:
-    module, colon, attribute = name.partition(":")
-    if not colon:
-        return name
-    try:
-        function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ParamsError(
-            f"component {name} of {source} can't be imported ({error}); expected module:function "
-            "on the path"
-        ) from None
-    return Component(name, code_hash(function), function)
 
 
 def _folder() -> resources.abc.Traversable:

@@ -13,17 +13,30 @@ kind                  signature
 ``exits``             ``f(view, row, entry, params) -> bool``
 ``scored``            ``f(view, row, side, params) -> float``, 0 to 100
 ====================  ============================================================================
+
+Arguments are passed by position; a name may differ, but not so that it is another's. All but a
+pattern are called with objects that numba doesn't know: a plain function may call njit kernels.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from catalyst.errors import ParamsError
+from catalyst.strategy.source_hash import code_hash
+
+__all__ = [
+    "BUILT_IN",
+    "PATTERN_NAMES",
+    "SIGNATURES",
+    "Component",
+    "as_component",
+    "check_signature",
+    "code_hash",
+    "parameter_names",
+]
 
 BUILT_IN: dict[str, tuple[str, ...]] = {
     "catalyst_score": ("spec",),
@@ -36,8 +49,20 @@ BUILT_IN: dict[str, tuple[str, ...]] = {
 }
 """Names of the built-in components of each kind."""
 
+SIGNATURES: dict[str, tuple[str, ...]] = {
+    "catalyst_score": ("news", "n_symbols", "asof_ns", "params"),
+    "technical_score": ("bars", "params"),
+    "volume_score": ("rvol", "params"),
+    "patterns": ("open_", "high", "low", "close", "volume"),
+    "entry_filters": ("view", "rows", "params"),
+    "exits": ("view", "row", "entry", "params"),
+    "scored": ("view", "row", "side", "params"),
+}
+"""Names of the arguments that each kind of component is given, in their order."""
 
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+# Flags of a code object: takes *args; is a generator, a coroutine, an asynchronous generator.
+_VARARGS, _SUSPENDS = 0x04, 0x20 | 0x80 | 0x200
+_OBJECTS = {"news", "bars", "view", "params", "entry"}
 
 PATTERN_NAMES = (
     "CDLDOJI",
@@ -69,11 +94,15 @@ class Component:
         16 hexadecimal digits over the function's code, empty for a built-in.
     function
         The function, None for a built-in. Not compared: the hash is.
+    place
+        Where another process can load it anew, ``file.py:function``; empty if it can be had by its
+        name, or lives in memory only. Not compared.
     """
 
     name: str
     source_hash: str = ""
     function: Callable[..., Any] | None = field(default=None, compare=False, repr=False)
+    place: str = field(default="", compare=False, repr=False)
 
 
 def as_component(kind: str, value: object) -> Component:
@@ -82,14 +111,18 @@ def as_component(kind: str, value: object) -> Component:
     Raises
     ------
     ParamsError
-        If a name is not a built-in's; `Params.load`, which may import, resolves
-        ``module:function`` before.
+        If a name is not a built-in's (`Params.load`, which may import, resolves
+        ``module:function`` before), or a function can't be called as its kind is.
     """
     if isinstance(value, Component):
+        if value.function is not None:
+            check_signature(kind, value.name, value.function)
         return value
     if callable(value):
         name = f"{getattr(value, '__module__', '?')}:{getattr(value, '__qualname__', repr(value))}"
-        return Component(name, code_hash(value), value)
+        source_hash = code_hash(value)
+        check_signature(kind, name, value)
+        return Component(name, source_hash, value)
     if isinstance(value, str) and value in (
         *BUILT_IN[kind],
         *(PATTERN_NAMES if kind == "patterns" else ()),
@@ -104,72 +137,72 @@ def as_component(kind: str, value: object) -> Component:
     )
 
 
-def code_hash(function: Callable[..., Any]) -> str:
-    """Return 16 hexadecimal digits over a function's code, constants, defaults and captured values.
+def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of a function's positional parameters, ``*name`` for the rest of them."""
+    code = _code(function)
+    names = code.co_varnames[: code.co_argcount]
+    if code.co_flags & _VARARGS:
+        names = (*names, f"*{code.co_varnames[code.co_argcount + code.co_kwonlyargcount]}")
+    return tuple(names)
+
+
+def check_signature(kind: str, name: str, function: Callable[..., Any]) -> None:
+    """Refuse a function that can't be called as a kind of component is.
 
     Parameters
     ----------
+    kind
+        A key of `SIGNATURES`.
+    name
+        What to call the function in the message.
     function
-        Any Python or numba-compiled function.
+        Plain or njit.
 
     Raises
     ------
     ParamsError
-        If the callable has no Python code to hash, such as a builtin.
+        If it takes another number of arguments, or those of another kind, or in another order; if
+        it is a generator or a coroutine; or if it is njit and its kind is given objects.
     """
-    digest = hashlib.sha256()
-    _feed_function(digest, function, ())
-    return digest.hexdigest()[:16]
+    code, wanted = _code(function), SIGNATURES[kind]
+    own = parameter_names(function)
+    expected = f"expected {name.rpartition(':')[2]}({', '.join(wanted)})"
+    if code.co_flags & _SUSPENDS:
+        raise ParamsError(
+            f"component {name} of {kind} is a generator or a coroutine; {expected} that returns "
+            "its result: use return, not yield or async"
+        )
+    needed = code.co_argcount - len(getattr(function, "py_func", function).__defaults__ or ())
+    keywords = len(getattr(function, "py_func", function).__kwdefaults__ or ())
+    most = None if own[-1:] and own[-1].startswith("*") else code.co_argcount
+    plain = [n.strip("_*") for n in own]
+    told = [n.strip("_") for n in wanted]
+    owners = [
+        other
+        for other, names in SIGNATURES.items()
+        if other != kind and plain == [n.strip("_") for n in names]
+    ]
+    if (
+        needed > len(wanted)
+        or (most is not None and most < len(wanted))
+        or code.co_kwonlyargcount > keywords
+        or owners
+        or (sorted(plain) == sorted(told) and plain != told)
+    ):
+        hint = f", as {owners[0]} does" if owners else ""
+        raise ParamsError(f"component {name} of {kind} takes ({', '.join(own)}){hint}; {expected}")
+    if kind != "patterns" and getattr(function, "targetoptions", {}).get("nopython"):
+        raise ParamsError(
+            f"component {name} of {kind} is compiled by njit, which can't take "
+            f"{' or '.join(n for n in wanted if n in _OBJECTS)}; expected a plain function, which "
+            "may call njit kernels with the arrays they need"
+        )
 
 
-def _feed_function(digest: hashlib._Hash, function: object, seen: tuple[object, ...]) -> None:
-    plain: Any = getattr(function, "py_func", function)
-    code = getattr(plain, "__code__", None)
+def _code(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - a code object
+    code = getattr(getattr(function, "py_func", function), "__code__", None)
     if code is None:
         raise ParamsError(
             f"component {function!r} has no Python code; expected a plain or njit function"
         )
-    if code in seen:
-        return
-    seen = (*seen, code)
-    _feed_code(digest, code)
-    cells = [cell.cell_contents for cell in (plain.__closure__ or ())]
-    defaults = (plain.__defaults__, sorted((plain.__kwdefaults__ or {}).items()))
-    used = [plain.__globals__[name] for name in _names(code) if name in plain.__globals__]
-    for value in (*defaults, *cells, *used):
-        _feed_value(digest, value, seen)
-
-
-# Code objects have a type in a module that the strategy may not import.
-def _names(code: Any) -> list[str]:  # noqa: ANN401 - see above
-    inner = [name for c in code.co_consts if hasattr(c, "co_code") for name in _names(c)]
-    return sorted({*code.co_names, *inner})
-
-
-def _feed_code(digest: hashlib._Hash, code: Any) -> None:  # noqa: ANN401 - see above
-    digest.update(code.co_code)
-    digest.update(repr((code.co_names, code.co_varnames)).encode())
-    for constant in code.co_consts:
-        if hasattr(constant, "co_code"):
-            _feed_code(digest, constant)
-        else:
-            _feed_value(digest, constant, ())
-
-
-def _feed_value(digest: hashlib._Hash, value: object, seen: tuple[object, ...]) -> None:
-    if isinstance(value, (frozenset, set)):
-        digest.update(repr(sorted(map(repr, value))).encode())
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            _feed_value(digest, item, seen)
-    elif hasattr(value, "__code__") or hasattr(value, "py_func"):
-        _feed_function(digest, value, seen)
-    elif hasattr(value, "tobytes"):
-        digest.update(value.tobytes())
-    elif not _ADDRESS.search(text := repr(value)):
-        digest.update(text.encode())
-    elif not hasattr(value, "__spec__") and not isinstance(value, type):
-        raise ParamsError(
-            f"a component uses {text}, which has no lasting content; expected numbers, text, "
-            "arrays or functions"
-        )
+    return code

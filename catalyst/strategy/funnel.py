@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catalyst.errors import ParamsError
-from catalyst.strategy.components import Component
 from catalyst.strategy.decisions import Screen
 from catalyst.strategy.funnel_kernels import Stage, cut_nb, screen_nb, stages_nb
 from catalyst.strategy.indicators import technical_scores_nb
 from catalyst.strategy.news import catalyst_scores, sign
+from catalyst.strategy.own_calls import Caller
 from catalyst.strategy.params import Params
 from catalyst.strategy.reasons import Reason
-from catalyst.strategy.values import BarPanel, Floats, Indices, Ints, MarketView, Survey
+from catalyst.strategy.values import BarPanel, Floats, Indices, Ints, MarketView, NewsBatch, Survey
 
 _R = {reason: int(reason) for reason in Reason}
 
@@ -63,8 +62,7 @@ def narrow(survey: Survey, active: Indices, params: Params, *, choose: bool) -> 
         Whether to choose the first stage anew.
     """
     m = len(survey.price)
-    function = params.catalyst_score.function or catalyst_scores
-    score, direction = function(survey.news, m, survey.asof_ns, params)
+    score, direction = catalysts(survey.news, m, survey.asof_ns, params)
     chosen = None
     if choose:
         chosen = _choose(survey, params)
@@ -92,6 +90,16 @@ def narrow(survey: Survey, active: Indices, params: Params, *, choose: bool) -> 
     return Narrowed(
         score, direction, chosen, active, ranked, validated, validated[0][validated[1] == 0]
     )
+
+
+def catalysts(
+    news: NewsBatch, n_symbols: int, asof_ns: int, params: Params
+) -> tuple[Floats, Floats]:
+    """Return catalyst score and direction of every symbol, by the variant's component."""
+    component = params.catalyst_score
+    if component.function is None or component.function is catalyst_scores:
+        return catalyst_scores(news, n_symbols, asof_ns, params)
+    return Caller(asof_ns).catalyst(component, n_symbols, news, n_symbols, asof_ns, params)
 
 
 def _choose(survey: Survey, params: Params) -> Stage:
@@ -154,11 +162,12 @@ def finish(view: MarketView, narrowed: Narrowed, params: Params) -> tuple[Screen
     rows = np.searchsorted(view.symbols, passed).astype(np.int64)
     bars = view.base if len(rows) == len(view.symbols) else _taken(view.base, rows)
     technical = technical_scores(bars, params)
+    caller = Caller(view.asof_ns, tuple(view.names[s] for s in passed))
     if params.technical_score.function is not None:
-        technical = _scores(params.technical_score, len(passed), bars, params)
+        technical = caller.scores(params.technical_score, bars, params)
     volume = volume_scores(survey.rvol[passed], params)
     if params.volume_score.function is not None:
-        volume = _scores(params.volume_score, len(passed), survey.rvol[passed], params)
+        volume = caller.scores(params.volume_score, survey.rvol[passed], params)
     band = params.catalyst.neutral_band
     leaning = np.where(narrowed.direction[passed] < -band, 100.0 - technical, technical)
     p = params.screen
@@ -168,12 +177,11 @@ def finish(view: MarketView, narrowed: Narrowed, params: Params) -> tuple[Screen
         + p.combined_volume * volume
     )
     at = np.flatnonzero(reason == 0)
-    for component in params.entry_filters:
-        if component.function is not None:
-            kept = np.asarray(component.function(view, rows, params), dtype=np.bool_)
-            refused = ~kept & (reason[at] == 0)
-            reason[at[refused]] = _R[Reason.ENTRY_FILTER]
-            value[at[refused]], threshold[at[refused]] = 0.0, 1.0
+    for place, component in enumerate(params.entry_filters):
+        kept = caller.kept(component, view, rows, params)
+        refused = ~kept & (reason[at] == 0)
+        reason[at[refused]] = _R[Reason.ENTRY_FILTER]
+        value[at[refused]], threshold[at[refused]] = float(place), np.nan
     open_ = reason[at] == 0
     value[at[open_]] = combined[open_]
     cut_nb(reason, value, threshold, p.final_count)
@@ -181,17 +189,6 @@ def finish(view: MarketView, narrowed: Narrowed, params: Params) -> tuple[Screen
     order = final[np.lexsort((passed[final], -combined[final]))]
     finalists = Finalists(rows[order], passed[order], technical[order], volume[order])
     return _screen(narrowed, (symbols, reason, value, threshold), survey), finalists
-
-
-def _scores(component: Component, k: int, *arguments: object) -> Floats:
-    assert component.function is not None  # noqa: S101 - asked for where there is one
-    found = np.asarray(component.function(*arguments), np.float64)
-    if found.shape != (k,):
-        raise ParamsError(
-            f"component {component.name} returned the shape {found.shape}; expected one score for "
-            f"each symbol, float64[{k}]"
-        )
-    return found
 
 
 def _taken(panel: BarPanel, rows: Ints) -> BarPanel:

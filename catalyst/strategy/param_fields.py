@@ -46,7 +46,25 @@ def component_list(kind: str, value: object) -> tuple[Component, ...]:
     """
     if not isinstance(value, (list, tuple)):
         raise ParamsError(f"{kind} is {value!r}; expected a list of component names or functions")
-    return tuple(as_component(kind, v) for v in value)
+    found = tuple(as_component(kind, v) for v in value)
+    check_once(kind, [c.name for c in found])
+    return found
+
+
+def check_once(kind: str, names: list[str]) -> None:
+    """Refuse a list that names a component twice: files tell them apart by name.
+
+    Raises
+    ------
+    ParamsError
+        If it does.
+    """
+    twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
+    if twice is not None:
+        raise ParamsError(
+            f"{kind} has {twice} twice; expected each component once, functions under names of "
+            "their own"
+        )
 
 
 def scored_pairs(value: object) -> tuple[tuple[Component, float], ...]:
@@ -69,6 +87,7 @@ def scored_pairs(value: object) -> tuple[tuple[Component, float], ...]:
                 f"scored weight of {component} is {weight!r}; expected a number from 0 to 1"
             )
         out.append((as_component("scored", component), float(weight)))
+    check_once("scored", [c.name for c, _ in out])
     if (total := sum(weight for _, weight in out)) > 1.0 + 1e-9:
         raise ParamsError(
             f"the weights of scored add up to {total:g}; expected at most 1, so that confidence "

@@ -14,6 +14,7 @@ from numba import njit
 from catalyst.strategy.candles import PATTERN_TABLE, PATTERNS, detect_last_nb
 from catalyst.strategy.decisions import Pattern
 from catalyst.strategy.ids import content_id
+from catalyst.strategy.own_calls import Caller
 from catalyst.strategy.params import Params, PatternParams
 from catalyst.strategy.values import Bytes, Flags, Floats, Indices, Ints, MarketView
 
@@ -182,7 +183,8 @@ def _detect(view: MarketView, rows: Ints, params: Params, found: list[list[_Foun
                 if np.isfinite(close[f, r]):
                     n = int(panel.count[row])
                     series = (getattr(panel, name)[row, :n] for name in _PANEL[1:6])
-                    value = int(component.function(*series))
+                    caller = Caller(view.asof_ns, (view.names[view.symbols[row]],))
+                    value = caller.pattern(component, *series)
                     if value:
                         base = p.custom_confidence
                         add(f, r, component.name, value, base, span=1, directed=True, event=False)

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from catalyst.strategy.clock import HOUR_NS, flatten_instant, is_regular_bar
 from catalyst.strategy.decisions import Order
+from catalyst.strategy.funnel import catalysts
 from catalyst.strategy.money import MICRO, on_tick
 from catalyst.strategy.news import catalyst_scores, sign
+from catalyst.strategy.own_calls import Caller
 from catalyst.strategy.params import Params
 from catalyst.strategy.portfolio import Entry, PortfolioState
 from catalyst.strategy.reasons import Kind, Role
@@ -236,7 +238,8 @@ class _Desk:
             return Role.STOP if math.isnan(self.entry.trail) else Role.TRAILING_STOP
         for component in params.exits:
             if component.function is not None:
-                if component.function(view, self.row, self.entry, params):
+                caller = Caller(view.asof_ns, (view.names[self.entry.symbol],))
+                if caller.leaves(component, view, self.row, self.entry, params):
                     return Role.MANUAL
             elif component.name == "news_reversal" and self._news_reversed():
                 return Role.NEWS_REVERSAL
@@ -272,7 +275,9 @@ class _Desk:
                     for k, v in vars(news).items()
                 }
             )
-            scores, directions = score(later, len(self.view.names), self.view.asof_ns, self.params)
+            scores, directions = catalysts(
+                later, len(self.view.names), self.view.asof_ns, self.params
+            )
         opposed = sign(float(directions[e.symbol]), self.params) == -e.side
         return opposed and float(scores[e.symbol]) >= self.params.risk.reversal_min
 

@@ -11,6 +11,7 @@ from catalyst.strategy.funnel import Finalists, Narrowed
 from catalyst.strategy.ids import content_id
 from catalyst.strategy.money import on_tick
 from catalyst.strategy.news import category_names, sign
+from catalyst.strategy.own_calls import Caller
 from catalyst.strategy.params import Params
 from catalyst.strategy.patterns import Verdict, judge
 from catalyst.strategy.reasons import Outcome, Reason
@@ -76,7 +77,9 @@ def _signal(
     scores: list[float] = []
     for component, weight in params.scored:
         if component.function is not None:
-            scores.append(float(component.function(view, int(finalists.row[k]), toward, params)))
+            caller = Caller(view.asof_ns, (view.names[symbol],))
+            row = int(finalists.row[k])
+            scores.append(caller.scored(component, view, row, toward, params))
         else:
             scores.append(parts[component.name])
         confidence += weight * scores[-1]
