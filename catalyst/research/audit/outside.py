@@ -26,6 +26,8 @@ _MODULES = {module: what for what, names in _BY_MODULE.items() for module in nam
 # Constants and pure functions of modules that are otherwise out of bounds.
 _ALLOWED = frozenset(
     [
+        "threading.RLock",
+        "threading.Lock",
         "sys.float_info",
         "sys.maxsize",
         "sys.byteorder",
@@ -129,33 +131,42 @@ _INSTEAD = {
 
 def module_is(module: types.ModuleType) -> str:
     """Say what a module leads to; nothing for one that a component may use."""
-    return _said(_family(module.__name__)) if module.__name__ != "sys" else ""
+    return instead(_family(module.__name__)) if module.__name__ != "sys" else ""
 
 
-def names_is(value: object) -> str:
-    """Say what a function, class or instance of a library leads to; nothing for a clean one."""
+def names_is(value: object, *, bare: bool = False) -> str:
+    """Say what a function, class or instance of a library leads to; nothing for a clean one.
+
+    ``bare`` leaves out what to do instead.
+    """
     module, name = _origin(value)
+    if module == "builtins" and _is_method(value):
+        return ""
+    what = library_is(module, name)
+    return what if bare else instead(what)
+
+
+def library_is(module: str, name: str) -> str:
+    """Say what a name of a library leads to; nothing for a clean one."""
+    top, last = module.partition(".")[0], name.rpartition(".")[2]
     if f"{module}.{name}" in _ALLOWED or module in _ALLOWED:
         return ""
     if module == "builtins":
-        return _said(_BUILTINS.get(name, "")) if not _is_method(value) else ""
-    last = name.rpartition(".")[2]
-    if module.partition(".")[0] in ("datetime", "_pydatetime") or name.startswith("datetime."):
-        return _said("reads the clock") if last in _FROM_DATETIME else ""
-    if module.partition(".")[0] in _FRAMES - {"duckdb"} and last.startswith(_READERS):
-        return _said("reads or writes files")
-    if module.partition(".")[0] == "pandas" and last in _FROM_DATETIME:
-        return _said("reads the clock")
-    if module.partition(".")[0] == "numpy" and last in _NUMPY_FILES:
-        return _said("reads or writes files")
-    if module.partition(".")[0] == "pyarrow":
-        return ""
-    return _said(_family(module))
+        return _BUILTINS.get(name, "")
+    if top in ("datetime", "_pydatetime") or name.startswith("datetime."):
+        return "reads the clock" if last in _FROM_DATETIME else ""
+    if top in _FRAMES - {"duckdb"} and last.startswith(_READERS):
+        return "reads or writes files"
+    if top == "pandas" and last in _FROM_DATETIME:
+        return "reads the clock"
+    if top == "numpy" and last in _NUMPY_FILES:
+        return "reads or writes files"
+    return "" if top == "pyarrow" else _family(module)
 
 
 def attribute_is(name: str) -> str:
     """Say what a method of an unnamed object leads to; nothing where it may be anything."""
-    return _said(_METHODS.get(name, ""))
+    return instead(_METHODS.get(name, ""))
 
 
 def kind_of(value: object) -> str:
@@ -180,7 +191,8 @@ def _family(module: str) -> str:
     return ""
 
 
-def _said(what: str) -> str:
+def instead(what: str) -> str:
+    """Add to what is wrong what to do instead."""
     return f"{what} ({_INSTEAD[what]})" if what in _INSTEAD else what
 
 

@@ -106,7 +106,7 @@ class _Judge:
         self.seen.add(key)
         name = _name(plain)
         yield from self._defaults(plain, name)
-        scope = _scope(plain, bound)
+        scope = scope_of(plain, bound)
         yield from self._constants(plain.__code__, name)
         told = ""
         read = list(uses(plain.__code__, scope))
@@ -152,7 +152,7 @@ class _Judge:
                     yield from self._held(f"{given.__name__}.{attribute}", value)
 
     def _defaults(self, plain: types.FunctionType, name: str) -> Iterator[Impurity]:
-        for parameter, value in _defaults(plain).items():
+        for parameter, value in defaults_of(plain).items():
             yield from self._held(f"default {parameter} of {name}", value)
 
     def _constants(self, code: types.CodeType, name: str) -> Iterator[Impurity]:
@@ -227,13 +227,14 @@ def _longest(read: list[Use]) -> str:
     return name
 
 
-def _scope(plain: types.FunctionType, bound: object) -> Scope:
+def scope_of(plain: types.FunctionType, bound: object = None) -> Scope:
+    """Return what the names in a function's code mean."""
     code = plain.__code__
     arguments: dict[str, object] = {
         parameter: Argument(parameter)
         for parameter in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     }
-    arguments |= {name: Outside(value, name) for name, value in _defaults(plain).items()}
+    arguments |= {name: Outside(value, name) for name, value in defaults_of(plain).items()}
     if bound is not None and code.co_argcount:
         arguments[code.co_varnames[0]] = Outside(bound, type(bound).__qualname__)
     cells: dict[str, object] = {}
@@ -245,27 +246,31 @@ def _scope(plain: types.FunctionType, bound: object) -> Scope:
     return Scope(plain.__globals__, cells, arguments, frozenset(code.co_freevars))
 
 
-def _defaults(plain: types.FunctionType) -> dict[str, object]:
+def defaults_of(plain: types.FunctionType) -> dict[str, object]:
+    """Return the defaults of a function's parameters by name."""
     given = plain.__defaults__ or ()
     code = plain.__code__
     names = code.co_varnames[code.co_argcount - len(given) : code.co_argcount]
     return dict(zip(names, given, strict=True)) | (plain.__kwdefaults__ or {})
 
 
-def _is_users(thing: object) -> bool:
-    if isinstance(thing, types.FunctionType):
-        file = thing.__code__.co_filename
-    else:
-        module = sys.modules.get(getattr(thing, "__module__", "") or "")
-        file = getattr(module, "__file__", None) or ""
-        if module is not None and not file and module.__name__ != "__main__":
-            return False
-    module_name = getattr(thing, "__module__", "") or ""
+def is_users_file(file: str, module: str) -> bool:
+    """Tell whether code is the user's own: of no library, nor catalyst's."""
     return not (
-        file.startswith(_LIBRARY_FOLDERS)
-        or file.startswith("<frozen")
-        or module_name.partition(".")[0] in ("catalyst", "numba", "numpy")
+        file.startswith((*_LIBRARY_FOLDERS, "<frozen"))
+        or module.partition(".")[0] in ("catalyst", "numba", "numpy")
     )
+
+
+def _is_users(thing: object) -> bool:
+    name = getattr(thing, "__module__", "") or ""
+    if isinstance(thing, types.FunctionType):
+        return is_users_file(thing.__code__.co_filename, name)
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None) or ""
+    if module is not None and not file and name != "__main__":
+        return False
+    return is_users_file(file, name)
 
 
 def _is_instance(value: object) -> bool:

@@ -1,0 +1,390 @@
+"""The audit of components: the laws, tried on real and hostile views, and what each call costs."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from catalyst.data.feed import Feed
+from catalyst.data.lake import Lake
+from catalyst.errors import InputError, ParamsError
+from catalyst.research.audit import laws
+from catalyst.research.audit.cases import Case, cases_of, windows_of
+from catalyst.research.audit.component_files import Found, kind_of
+from catalyst.research.audit.laws import Finding
+from catalyst.research.audit.looks import SESSIONS, VIEWS, looks
+from catalyst.research.audit.purity import impurities
+from catalyst.research.audit.trial import tried
+from catalyst.strategy.components import SIGNATURES, Component, as_component
+from catalyst.strategy.ledger import begin
+from catalyst.strategy.params import Params
+from catalyst.strategy.step import step
+from catalyst.strategy.values import MarketView
+
+_CALLS = 8
+_TIMED = 60
+_FEW = 6
+_LENGTH = 9
+
+
+@dataclass(frozen=True)
+class ComponentAudit:
+    """Hold what was found of one component.
+
+    Attributes
+    ----------
+    name, kind
+        Such as ``my_ideas:score`` and ``technical_score``.
+    findings, notes
+        What breaks a law, and what is worth knowing.
+    reads, given
+        Bars it reads, the last included, and the most it was given; equal: all that there are.
+    compiled
+        Whether it is an njit kernel itself.
+    cost_us
+        Median microseconds a call; NaN if no clock was given.
+    step_frac
+        Its calls in a busy step as a fraction of the built-in strategy's time for that step.
+    calls
+        Calls of real arguments that it was tried with.
+    """
+
+    name: str
+    kind: str
+    findings: tuple[Finding, ...]
+    notes: tuple[Finding, ...]
+    reads: int
+    given: int
+    compiled: bool
+    cost_us: float
+    step_frac: float
+    calls: int
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether nothing was found."""
+        return not self.findings
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the audit as values for JSON."""
+        return {
+            "component": self.name,
+            "kind": self.kind,
+            "ok": self.ok,
+            "findings": [{"law": one.law, "what": one.what} for one in self.findings],
+            "notes": [{"law": one.law, "what": one.what} for one in self.notes],
+            "reads_bars": self.reads,
+            "given_bars": self.given,
+            "compiled": self.compiled,
+            "cost_us": None if np.isnan(self.cost_us) else round(self.cost_us, 2),
+            "step_frac": None if np.isnan(self.step_frac) else round(self.step_frac, 4),
+            "calls": self.calls,
+        }
+
+    def rows(self) -> list[tuple[str, str]]:
+        """List law and verdict, for a table."""
+        out = []
+        for law in laws.LAWS:
+            told = [one.what for one in self.findings if one.law == law]
+            told += [f"note: {one.what}" for one in self.notes if one.law == law]
+            out.append((law, "\n".join(told) or "ok"))
+        if self.given:
+            every = ", every bar it is given" if self.reads == self.given else ""
+            out.append(("reads", f"{self.reads} of {self.given} bars{every}"))
+        if not np.isnan(self.cost_us):
+            share = "" if np.isnan(self.step_frac) else f", {self.step_frac:.1%} of a busy step"
+            compiled = "njit" if self.compiled else "plain Python"
+            out.append(("cost", f"{self.cost_us:,.1f} us a call ({compiled}){share}"))
+        return out
+
+
+@dataclass(frozen=True)
+class ComponentsAudit:
+    """Hold the audit of some components.
+
+    Attributes
+    ----------
+    components
+        One audit each.
+    coverage
+        What they were tried on, and what an audit can't see.
+    """
+
+    components: tuple[ComponentAudit, ...]
+    coverage: str
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether nothing was found."""
+        return all(one.ok for one in self.components)
+
+    @property
+    def findings(self) -> list[tuple[str, Finding]]:
+        """List (component, finding)."""
+        return [(one.name, found) for one in self.components for found in one.findings]
+
+    def __repr__(self) -> str:
+        """Return a line a component, and one a finding."""
+        lines = []
+        for one in self.components:
+            lines.append(f"{one.name} ({one.kind}): {'ok' if one.ok else 'FOUND'}")
+            lines += [f"  {name}: {told}" for name, told in one.rows()]
+        return "\n".join([*lines, self.coverage])
+
+    def _repr_html_(self) -> str:
+        parts = []
+        for one in self.components:
+            verdict = "ok" if one.ok else f"{len(one.findings)} found"
+            rows = "".join(
+                f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+                f"<td style='text-align:left;white-space:pre-line'>{html.escape(told)}</td></tr>"
+                for name, told in one.rows()
+            )
+            title = f"{html.escape(one.name)} ({one.kind}): {verdict}"
+            parts.append(f"<p><b>{title}</b></p><table>{rows}</table>")
+        return "".join([*parts, f"<p>{html.escape(self.coverage)}</p>"])
+
+
+def audit_components(
+    functions: Callable[..., Any]
+    | Sequence[Callable[..., Any] | Found]
+    | Mapping[str, Any]
+    | Params,
+    lake: Lake,
+    *,
+    kind: str | None = None,
+    params: Params | None = None,
+    timeframe: str | None = None,
+    sessions: int = SESSIONS,
+    views: int = VIEWS,
+    clock: Callable[[], float] | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> ComponentsAudit:
+    """Hold components to the laws, on real views of a lake and on hostile ones.
+
+    Parameters
+    ----------
+    functions
+        One component, several, several by name, or the `Params` that names them; from a file, what
+        `components_in` found.
+    lake
+        Where real views come from: the end of it.
+    kind
+        The kind of all of them; None tells it from the names of their arguments.
+    params
+        The variant they are called with; None takes ``spec``, or the one given as ``functions``.
+    timeframe
+        Base bars; None takes the finest.
+    sessions, views
+        How many of the last sessions, and how many views of each.
+    clock
+        Seconds, such as `time.perf_counter`; None measures no cost.
+    tell
+        Told what is being done.
+
+    Returns
+    -------
+    ComponentsAudit
+
+    Raises
+    ------
+    InputError
+        If a function is of no kind, or the lake gives no views.
+    """
+    if params is None:
+        params = functions if isinstance(functions, Params) else Params()
+    given = _given(functions, kind)
+    tell = tell or (lambda _text: None)
+    tell("taking views from the lake")
+    feed = Feed(lake, timeframe)
+    real = looks(feed, params, sessions=sessions, views=views)
+    if not real:
+        raise InputError(
+            f"the lake {lake.root} gives no views: no symbol has {params.technical.bars_min} "
+            f"{feed.timeframe} bars at its end; name a longer lake, or a lower technical.bars_min"
+        )
+    step_s = _step_seconds(real, params, clock)
+    out = []
+    for one in given:
+        tell(f"trying {one.name}")
+        # What a component prints must not land in a table or in JSON.
+        with contextlib.redirect_stdout(io.StringIO()):
+            out.append(_audited(one, real, params, clock, step_s))
+    return ComponentsAudit(tuple(out), _coverage(feed, real))
+
+
+def user_components(params: Params) -> list[Found]:
+    """List the components of a variant that are the user's own."""
+    found: list[Found] = []
+    for kind in SIGNATURES:
+        value = getattr(params, kind)
+        pairs = value if isinstance(value, tuple) else (value,)
+        for pair in pairs:
+            component = pair[0] if isinstance(pair, tuple) else pair
+            if component.function is not None:
+                found.append(Found(component.name, kind, component.function))
+    return found
+
+
+def _given(functions: object, kind: str | None) -> list[Found]:
+    if isinstance(functions, Params):
+        found = user_components(functions)
+        if not found:
+            raise InputError(
+                f"variant {functions.variant} has no component of your own; replace one, such as "
+                "params.replace(technical_score=my_score)"
+            )
+        return found
+    if isinstance(functions, Mapping):
+        return [_named(function, kind, str(name)) for name, function in functions.items()]
+    many = functions if isinstance(functions, (list, tuple)) else [functions]
+    return [
+        one if isinstance(one, Found) else _named(one, kind, getattr(one, "__name__", repr(one)))
+        for one in many
+    ]
+
+
+def _named(function: Any, kind: str | None, name: str) -> Found:  # noqa: ANN401 - a user's object
+    if not callable(function):
+        raise InputError(f"{name} is {type(function).__name__}; expected a function")
+    found = kind or kind_of(function)
+    if found not in SIGNATURES:
+        raise InputError(
+            f"{name} is of no kind that its arguments tell; name it with kind=, one of "
+            f"{', '.join(SIGNATURES)}"
+        )
+    return Found(name, found, function)
+
+
+def _audited(
+    one: Found,
+    real: Sequence[MarketView],
+    params: Params,
+    clock: Callable[[], float] | None,
+    step_s: float,
+) -> ComponentAudit:
+    found = [Finding("purity", str(impurity)) for impurity in impurities(one.function)]
+    component = Component(one.name, "", one.function)
+    cases = [case for view in real for case in cases_of(one.kind, view, params)]
+    reads = given = 0
+    cost = float("nan")
+    try:
+        as_component(one.kind, one.function)
+    except ParamsError as error:
+        found.append(Finding("loads", str(error)))
+    callable_ = hasattr(one.function, "__code__") or hasattr(one.function, "py_func")
+    if callable_ and cases:
+        spread = cases[:: max(1, len(cases) // _CALLS)]
+        found += laws.results(component, one.kind, real, params)
+        if not any(finding.law == "result" and finding.serious for finding in found):
+            found += laws.subset(component, spread)
+            found += laws.causality(component, spread)
+            reads, given = laws.reach(component, reach_cases(one.kind, real, params))
+            found += laws.notes_on_reach(one.kind, reads)
+        trials = tried(one.function, [case.arguments() for case in spread])
+        told = {_gist(finding.what) for finding in found}
+        found += [
+            Finding(_law_of(str(impurity)), str(impurity))
+            for impurity in trials
+            if _gist(str(impurity)) not in told
+        ]
+        if clock is not None:
+            cost = _cost(one.function, spread, clock)
+    share = cost * 1e-6 * _calls_a_step(one.kind, params) / step_s if step_s > 0 else float("nan")
+    return ComponentAudit(
+        one.name,
+        one.kind,
+        tuple(f for f in found if f.serious),
+        tuple(f for f in found if not f.serious),
+        reads,
+        given,
+        hasattr(one.function, "py_func"),
+        cost,
+        share,
+        len(cases),
+    )
+
+
+def reach_cases(kind: str, real: Sequence[MarketView], params: Params) -> list[Case]:
+    """List calls that tell how far back a component looks."""
+    if kind == "patterns":
+        return [case for view in real[-1:] for case in windows_of(view, params)]
+    cases = [case for view in real for case in cases_of(kind, view, params)]
+    return cases[:: max(1, len(cases) // (2 * _CALLS))]
+
+
+def _gist(what: str) -> str:
+    # Read and tried, one fault is told twice; where it was seen is not what it is.
+    subject, _, rest = what.partition(" ")
+    return f"{subject.partition('.')[0]} {' '.join(rest.split(' ')[:3])}"
+
+
+def _law_of(what: str) -> str:
+    return "repeat" if "another result for the same" in what else "purity"
+
+
+def _calls_a_step(kind: str, params: Params) -> int:
+    finalists = params.screen.final_count
+    if kind == "patterns":
+        return finalists * len(params.pattern.timeframes)
+    return finalists if kind in ("scored", "exits") else 1
+
+
+def _cost(function: Callable[..., Any], cases: Sequence[Case], clock: Callable[[], float]) -> float:
+    times: list[float] = []
+    ready = [case.arguments() for case in cases]
+    while len(times) < _TIMED:
+        for arguments in ready:
+            before = clock()
+            # What it raises was told by the laws; here only time counts.
+            with contextlib.suppress(Exception):
+                function(*arguments)
+            times.append(clock() - before)
+    return float(np.median(times)) * 1e6
+
+
+def _step_seconds(
+    real: Sequence[MarketView], params: Params, clock: Callable[[], float] | None
+) -> float:
+    if clock is None:
+        return 0.0
+    plain = _without_own(params)
+    # Every filter off, so that a step has its five finalists: the busiest there is.
+    state = begin(plain)
+    times: list[float] = []
+    for view in (*real[:1], *real):
+        before = clock()
+        step(state, replace(view, choose=True), (), plain)
+        times.append(clock() - before)
+    return float(np.median(times[1:]))
+
+
+def _without_own(params: Params) -> Params:
+    wide = {
+        "catalyst_min": 0,
+        "catalyst_required": False,
+        "rvol_min": 0,
+        "volume_min": 0,
+        "price_max": 1e6,
+    }
+    spec = Params()
+    return params.replace(
+        **wide,
+        **{kind: getattr(spec, kind) for kind in SIGNATURES},
+    )
+
+
+def _coverage(feed: Feed, real: Sequence[MarketView]) -> str:
+    symbols = {int(s) for view in real for s in view.symbols}
+    days = {view.session.day for view in real}
+    return (
+        f"Tried on {len(real)} views of {len(days)} sessions, {len(symbols)} symbols, "
+        f"{feed.timeframe} bars, and on hostile ones (constant, tiny and huge prices, no volume, "
+        "few bars). Not seen: hindsight that was typed into the code as a number."
+    )
