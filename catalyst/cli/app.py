@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
-from catalyst.cli import backtest, data, news
+from catalyst.cli import backtest, completion, data, news, process
 from catalyst.errors import CatalystError, InputError
 
 _LONGEST_MESSAGE = 2_000
+_INTERRUPTED = 130
+_COMPLETE = "_CATALYST_COMPLETE"
 #: What the libraries raise for a Parquet file that is none, or no longer whole.
 _DAMAGE = {("polars", "ComputeError"), ("pyarrow", "ArrowInvalid")}
 
@@ -55,17 +56,48 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; a foreseen error is one sentence on stderr and exit status 2."""
-    # A stream that the shell closed is None here, and print would take stdout in its place.
-    sys.stdout = sys.stdout or _nowhere()
-    sys.stderr = sys.stderr or _nowhere()
+    """Run the command line and end the process.
+
+    A foreseen error is one sentence on stderr and exit status 2, or 1 where the input was right. A
+    signal to stop is one line and 128 plus its number; a reader that has gone, silence and 141.
+    """
+    process.open_streams()
+    with process.stoppable() as stopped:
+        status = _status(stopped)
+    sys.exit(status)
+
+
+def _status(stopped: process.Stopped) -> int:
     try:
-        app()
+        status = _run(stopped)
+        return status if process.flush_streams() else process.PIPE_CLOSED
+    except BaseException as error:
+        if process.is_closed_pipe(error):
+            process.close_stdout()
+            return process.PIPE_CLOSED
+        # Whatever a library makes of the interrupt in its midst, it was the signal that ended it.
+        if stopped.number or isinstance(error, KeyboardInterrupt):
+            _say("interrupted; nothing was left half done")
+            return stopped.status if stopped.number else _INTERRUPTED
+        raise
+
+
+def _run(stopped: process.Stopped) -> int:
+    command = typer.main.get_command(app)
+    if _COMPLETE in os.environ:
+        completion.answer(command)
+    try:
+        with command.make_context("catalyst", sys.argv[1:]) as context:
+            command.invoke(context)
+    except typer.Exit as ended:
+        return stopped.status if stopped.number else ended.exit_code
+    except typer.TyperException as error:
+        return _refuse(error)
     except CatalystError as error:
         _say(str(error))
-        sys.exit(2 if isinstance(error, InputError) else 1)
+        return 2 if isinstance(error, InputError) else 1
     except Exception as error:
-        if not _is_damage(error):
+        if stopped.number or not _is_damage(error) or process.is_closed_pipe(error):
             raise
         reason = str(error).partition("\n")[0]
         hint = "make room or give the rights it needs, then repeat the command"
@@ -74,11 +106,18 @@ def main() -> None:
                 "a file of the lake is damaged: restore it, or import its sources into a new lake"
             )
         _say(f"a file can't be read or written: {reason}; {hint}")
-        sys.exit(2)
+        return 2
+    return 0
 
 
-def _nowhere() -> TextIO:
-    return Path(os.devnull).open("w", encoding="utf-8")
+def _refuse(error: typer.TyperException) -> int:
+    # Told by name: typer keeps the classes of wrong use to itself.
+    if type(error).__name__ != "NoArgsIsHelpError":
+        told = " ".join(error.format_message().split()).rstrip(".")
+        context = getattr(error, "ctx", None)
+        path = "catalyst" if context is None else context.command_path
+        _say(f"{told[:1].lower()}{told[1:]}; see `{path} --help`")
+    return 2
 
 
 def _say(message: str) -> None:

@@ -1,0 +1,292 @@
+"""Manners of every command: help, one sentence for a mistake, interrupts, pipes, completion."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from worlds import copied, small_lake
+
+from catalyst.cli.app import app, main
+
+# typer keeps the classes of its commands to itself.
+Command = Any
+# Commands whose only result is what they write or open.
+WITHOUT_JSON: set[str] = set()
+START = [sys.executable, "-c", "from catalyst.cli.start import main; main()"]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder with a temporary folder of its own."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setenv("CATALYST_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    monkeypatch.delenv("CATALYST_LAKE", raising=False)
+    # Unbuffered, Python takes half a write to a closed pipe for a whole one.
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    return tmp_path
+
+
+def started(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*START, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*START, *map(str, arguments)],
+        capture_output=True,
+        check=False,
+        encoding=environment.get("PYTHONIOENCODING", "utf-8"),
+        env=os.environ | environment,
+        timeout=120,
+    )
+
+
+def wait_for(folder: Path, pattern: str, running: subprocess.Popen[str]) -> None:
+    until = time.monotonic() + 120
+    while not any(folder.rglob(pattern)):
+        assert running.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def commands(
+    group: Command, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Command]]:
+    """Walk the tree: every command with the words that lead to it."""
+    for name, found in sorted(group.commands.items()):
+        below = hasattr(found, "commands")
+        if not below or found.invoke_without_command:
+            yield (*path, name), found
+        if below:
+            yield from commands(found, (*path, name))
+
+
+COMMANDS = list(commands(typer.main.get_command(app)))
+EACH_COMMAND = pytest.mark.parametrize(
+    ("path", "command"), COMMANDS, ids=[" ".join(path) for path, _ in COMMANDS]
+)
+
+
+def examples(command: Command) -> list[list[str]]:
+    text = re.sub(r"\\\n\s*", "", command.epilog or "")
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    catalyst ")]
+    return [shlex.split(line.partition(" | ")[0], comments=True)[1:] for line in lines]
+
+
+def parse(words: list[str]) -> list[str]:
+    """Parse a command line as a run would, without running it; return the words that led there."""
+    context: Any = typer.main.get_command(app).make_context("catalyst", words)
+    path = []
+    while hasattr(context.command, "commands") and context._protected_args + context.args:
+        left = context._protected_args + context.args
+        name, command, rest = context.command.resolve_command(context, left)
+        path.append(name)
+        context = command.make_context(name, rest, parent=context)
+    return path
+
+
+# --- help --------------------------------------------------------------------------------------
+
+
+@EACH_COMMAND
+def test_every_command_has_help_with_examples_that_parse(
+    path: tuple[str, ...], command: Command
+) -> None:
+    found = examples(command)
+
+    assert "**Examples**" in command.epilog
+    assert found
+    assert all(parse(words) == list(path) for words in found)
+
+
+@EACH_COMMAND
+def test_every_command_and_option_says_what_it_is_for(
+    path: tuple[str, ...], command: Command
+) -> None:
+    silent = [one.name for one in command.params if not one.help and one.name != "help"]
+
+    assert command.help
+    assert (path, silent) == (path, [])
+
+
+@EACH_COMMAND
+def test_every_command_that_a_machine_may_read_speaks_json(
+    path: tuple[str, ...], command: Command
+) -> None:
+    options = {option for one in command.params for option in one.opts}
+
+    assert ("--json" in options) == (" ".join(path) not in WITHOUT_JSON)
+
+
+def test_help_is_whole_on_a_narrow_terminal_and_without_colours(place: Path) -> None:
+    del place
+    told = ended("backtest", "--help", COLUMNS="40", NO_COLOR="1", FORCE_COLOR="1")
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", told.stdout)
+
+    assert told.returncode == 0
+    assert "--variant" in shown
+    assert max(map(len, shown.splitlines())) <= 40
+    assert not re.search(r"\x1b\[(?:3[0-7]|4[0-7]|9[0-7])m", told.stdout)
+
+
+# --- wrong use ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["backtset"], "'backtest'"),
+        (["data", "sumary"], "'summary'"),
+        (["backtest", "--varian", "spec"], "--variant"),
+        (["data", "check", "--lke", "x"], "--lake"),
+        (["backtest", "--lake"], "'--lake' requires an argument"),
+        (["data", "import"], "bars, news, actions, universe"),
+        (["data", "pull", "bars"], "'--symbols'"),
+        (["data", "export", "quotes", "x.csv"], "'bars', 'news', 'actions', 'universe'"),
+        (["data", "quarantine", "--limit", "many"], "'--limit'"),
+        (["data", "summary", "extra"], "extra"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_use_is_one_sentence_that_says_what_is_right(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["catalyst", *words])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    told = capsys.readouterr()
+
+    assert stop.value.code == 2
+    assert told.out == ""
+    assert told.err.startswith("catalyst: ")
+    assert len(told.err.splitlines()) == 1
+    assert said in told.err
+    assert "--help`" in told.err
+
+
+# --- interrupts --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_to_stop_ends_a_backtest_in_one_line_and_leaves_nothing(
+    place: Path, number: signal.Signals, status: int
+) -> None:
+    lake = copied(small_lake(), place / "lake").root
+    running = started("backtest", "--lake", lake)
+    wait_for(place / "tmp", "*.parquet", running)
+    running.send_signal(number)
+    out, err = running.communicate(timeout=60)
+
+    assert running.returncode == status
+    assert (out, err) == ("", "catalyst: interrupted; nothing was left half done\n")
+    assert not (place / "runs").exists()
+    assert list((place / "tmp").iterdir()) == []
+
+
+def test_an_impatient_second_interrupt_does_not_cut_the_tidying_short(place: Path) -> None:
+    lake = copied(small_lake(), place / "lake").root
+    running = started("backtest", "--lake", lake)
+    wait_for(place / "tmp", "*.parquet", running)
+    for _ in range(20):
+        running.send_signal(signal.SIGINT)
+        time.sleep(0.002)
+    err = running.communicate(timeout=60)[1]
+
+    assert running.returncode in {130, -signal.SIGINT}
+    assert "Traceback" not in err
+    assert list((place / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_to_stop_leaves_a_lake_as_it_was(
+    place: Path, number: signal.Signals, status: int
+) -> None:
+    source = place / "bars.csv"
+    rows = [
+        f"S{k:03},2024-01-{day:02} {hour:02}:{minute:02},1,2,1,2,100\n"
+        for k in range(60)
+        for day in (2, 3, 4, 5, 8, 9, 10, 11, 12)
+        for hour in range(10, 16)
+        for minute in range(0, 60, 5)
+    ]
+    source.write_text("symbol,ts,open,high,low,close,volume\n" + "".join(rows), encoding="utf-8")
+    running = started("data", "import", "bars", source, "--timeframe", "5m", "--lake", "lake")
+    wait_for(place, "lake/**/*", running)
+    running.send_signal(number)
+    out, err = running.communicate(timeout=60)
+    summary = ended("data", "summary", "--lake", "lake")
+
+    assert (running.returncode, out) == (status, "")
+    assert err.splitlines()[-1].startswith(("interrupted", "catalyst: interrupted"))
+    assert "Traceback" not in err
+    assert summary.returncode == 2
+    assert "is empty" in summary.stderr or "no lake" in summary.stderr
+    assert list((place / "tmp").iterdir()) == []
+
+
+# --- streams -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["table", "json"])
+def test_a_reader_that_goes_away_is_no_error(place: Path, as_json: list[str]) -> None:
+    del place
+    command = [*START, "news", "search", "--lake", str(small_lake().root), "--limit", "5000"]
+    running = subprocess.Popen(
+        [*command, *as_json], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+    assert running.stdout is not None
+    assert running.stderr is not None
+
+    running.stdout.read(10)
+    running.stdout.close()
+    err = running.stderr.read()
+
+    assert (running.wait(timeout=60), err) == (141, "")
+    running.stderr.close()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_change_nothing(place: Path, closed: str) -> None:
+    line = f'exec "$@" {closed}'
+    told = subprocess.run(
+        ["bash", "-c", line, "bash", *START, "data", "summary", "--lake", str(small_lake().root)],
+        capture_output=True,
+        check=False,
+        cwd=place,
+        text=True,
+    )
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert ("data digest" in told.stdout) == (">&-" not in closed.replace("2>&-", ""))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_a_narrow_encoding_gets_what_it_can_show(place: Path, encoding: str) -> None:
+    del place
+    lake = small_lake().root
+    told = ended("data", "summary", "--lake", lake, PYTHONIOENCODING=encoding)
+    helped = ended("data", "check", "--help", PYTHONIOENCODING=encoding)
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert (helped.returncode, helped.stderr) == (0, "")
+    assert "data digest" in told.stdout
