@@ -14,7 +14,7 @@ from catalyst.data.bar_rows import BarRows
 from catalyst.data.calendar import date_to_day, day_to_date, sessions
 from catalyst.data.lake import Lake
 from catalyst.data.news_batch import news_batch
-from catalyst.data.series import Series, chosen_series, series_in
+from catalyst.data.series import Series, chosen_series, series_in, series_kept
 from catalyst.data.session_bars import SessionBars, no_bars, rows_at
 from catalyst.data.timeframes import LENGTH_NS
 from catalyst.errors import LakeError
@@ -22,15 +22,7 @@ from catalyst.strategy.clock import DAY_NS, HOUR_NS
 from catalyst.strategy.history import Rows, history_sessions
 from catalyst.strategy.news import empty_news
 from catalyst.strategy.portfolio import Action
-from catalyst.strategy.values import (
-    Flags,
-    Floats,
-    Grid,
-    Indices,
-    Ints,
-    NewsBatch,
-    Session,
-)
+from catalyst.strategy.values import Flags, Floats, Grid, Indices, Ints, NewsBatch, Session
 
 __all__ = ["Feed", "SessionBars"]
 
@@ -55,6 +47,8 @@ class Feed:
     sources
         Where bars may come from, best first; None takes the series that was known first, see
         `catalyst.data.series.chosen_series`.
+    assumed_delay_ns
+        How much later than stored an article became known whose time is an assumption.
 
     Attributes
     ----------
@@ -83,6 +77,7 @@ class Feed:
     timeframe: str | None = None
     symbols: Sequence[str] | None = None
     sources: Sequence[str] | None = None
+    assumed_delay_ns: int = 0
     names: tuple[str, ...] = field(init=False)
     grid: Grid = field(init=False)
     unpriced: int = field(init=False)
@@ -138,11 +133,15 @@ class Feed:
         self._universe = self._read_universe()
         self.actions = self._read_actions()
 
-    def reading(self, lake: Lake) -> Feed:
-        """Return the same feed over another lake: same symbol table, series, grid and days."""
+    def reading(self, lake: Lake, *, anew: bool = False) -> Feed:
+        """Return the same feed over another lake; `anew` chooses series that it doesn't have."""
         feed = copy.copy(self)
         feed.lake = lake
         # A lake without memberships has everyone in it; one whose memberships lie ahead, nobody.
+        if anew:
+            name = str(self.timeframe)
+            chosen = series_kept(self._series[name], lake, name)
+            feed._series = {**self._series, name: chosen}  # noqa: SLF001 - its own class
         some = feed._read_universe() or []  # noqa: SLF001 - its own class
         feed._universe = None if self._universe is None else some  # noqa: SLF001 - likewise
         feed.actions = feed._read_actions()  # noqa: SLF001 - likewise
@@ -316,7 +315,8 @@ class Feed:
 
         Ascending by (known_ns, news_id).
         """
-        first = dt.datetime.fromtimestamp(after_ns // 10**9, dt.UTC).date()
+        delay = self.assumed_delay_ns
+        first = dt.datetime.fromtimestamp((after_ns - delay) // 10**9, dt.UTC).date()
         last = dt.datetime.fromtimestamp(until_ns // 10**9, dt.UTC).date()
         frames = [
             self.lake.read_news(first + dt.timedelta(days=k))
@@ -325,7 +325,12 @@ class Feed:
         frames = [f for f in frames if f.height]
         if not frames:
             return empty_news()
-        rows = pl.concat(frames).with_columns(known=pl.col("known_at").cast(pl.Int64))
+        rows = pl.concat(frames)
+        if delay:
+            later = pl.col("known_at") + pl.duration(nanoseconds=delay)
+            moved = pl.when("known_is_assumed").then(later).otherwise("known_at")
+            rows = rows.with_columns(known_at=moved)
+        rows = rows.with_columns(known=pl.col("known_at").cast(pl.Int64))
         rows = rows.filter((pl.col("known") > after_ns) & (pl.col("known") <= until_ns))
         rows = rows.filter(pl.col("symbol").is_in(self.names))
         self.articles += rows.height

@@ -53,6 +53,14 @@ def series_in(lake: Lake, timeframe: str) -> pl.DataFrame:
     return series_of(lake.root, timeframe)
 
 
+def series_kept(series: Mapping[str, Series], lake: Lake, timeframe: str) -> Mapping[str, Series]:
+    """Keep the series that a lake has, and choose the others from what it has."""
+    present = series_in(lake, timeframe)
+    there = set(present.select("symbol", "source").rows())
+    kept = {name: one for name, one in series.items() if (name, one.source) in there}
+    return {**chosen_series(present), **kept}
+
+
 def series_of(root: Path, timeframe: str) -> pl.DataFrame:
     """List the series of bars of a timeframe.
 

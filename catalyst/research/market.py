@@ -70,8 +70,7 @@ class Market:
     params
         Windows, fill model, costs.
     exchange
-        Whose splits and dividends the broker books, where that is not the feed: an audit's feed
-        holds none that aren't known yet, but the broker books them on the ex-date, known or not.
+        Whose splits and dividends the broker books, known or not, where that is not the feed.
 
     Attributes
     ----------
@@ -163,10 +162,7 @@ class Market:
 
         What is known stays; an audit puts another future into the market.
 
-        Parameters
-        ----------
-        feed
-            Another feed with the same symbol table, series and grid.
+        The feed's symbol table, series and grid must be the same.
         """
         self.feed = feed
         self._unknown_splits = [
@@ -265,7 +261,7 @@ class Market:
 
     def advance(self, asof_ns: int) -> tuple[tuple[Fill, ...], Survey]:
         """Let time pass: match the book against the bars that ended; let facts become known."""
-        fills = self._match(asof_ns) if self.book.working else ()
+        self.book, fills = self._matched(self.bars_today, asof_ns)
         self._let_splits_in(asof_ns)
         self._push_until(asof_ns)
         self._asof_ns = asof_ns
@@ -288,11 +284,20 @@ class Market:
             )
             self._news_at = end
 
-    def _match(self, asof_ns: int) -> tuple[Fill, ...]:
+    @property
+    def bars_today(self) -> SessionBars:
+        """Return the bars of the open session, those to come included."""
         assert self._today is not None  # noqa: S101 - a session is open
-        today, session, grid = self._today, self.history.session, self.feed.grid
+        return self._today
+
+    def fills_on(self, today: SessionBars, asof_ns: int) -> tuple[Fill, ...]:
+        """Return what the working orders would fill until an instant on other bars."""
+        return self._matched(today, asof_ns)[1]
+
+    def _matched(self, today: SessionBars, asof_ns: int) -> tuple[Book, tuple[Fill, ...]]:
+        book, session, grid = self.book, self.history.session, self.feed.grid
         met: list[tuple[int, int, int]] = []
-        for symbol in self.book.working:
+        for symbol in book.working:
             start, stop = int(today.start[symbol]), int(today.start[symbol + 1])
             ends = today.ends_ns[start:stop]
             first, last = ends.searchsorted([self._asof_ns, asof_ns], side="right").tolist()
@@ -312,9 +317,9 @@ class Market:
                 float(rows.volume[r]),
                 regular,
             )
-            self.book, new = self.book.match(symbol, bar, self.params.execution)
+            book, new = book.match(symbol, bar, self.params.execution)
             fills += new
-        return tuple(fills)
+        return book, tuple(fills)
 
     def look(self, ask: Look) -> MarketView:
         """Copy out the view of an instant."""
@@ -355,10 +360,9 @@ class Market:
 
     def close_session(self) -> None:
         """End a session: what became known until 20:00 is known, and each symbol has its return."""
-        assert self._today is not None  # noqa: S101 - a session is open
         self._push_until(self.history.session.post_ns)
         self._asof_ns = self.history.session.post_ns
-        today = self._today
+        today = self.bars_today
         some = today.start[1:] > today.start[:-1]
         close = np.full(len(some), np.nan)
         close[some] = today.traded.close[today.start[1:][some] - 1]

@@ -1,1 +1,6 @@
-"""Audits: does a decision know what it could not have known, and what does it rest on?"""
+"""Audits: whether a decision knew what it could not have known, and what it rests on."""
+
+from catalyst.research.audit.lookahead import LookaheadAudit, audit_lookahead
+from catalyst.research.audit.violations import Violation
+
+__all__ = ["LookaheadAudit", "Violation", "audit_lookahead"]
