@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import typer
-from worlds import copied, small_lake
+from worlds import copied, small_lake, small_run
 
 from catalyst.cli.app import app, main
 
@@ -290,3 +290,98 @@ def test_a_narrow_encoding_gets_what_it_can_show(place: Path, encoding: str) -> 
     assert (told.returncode, told.stderr) == (0, "")
     assert (helped.returncode, helped.stderr) == (0, "")
     assert "data digest" in told.stdout
+
+
+# --- completion --------------------------------------------------------------------------------
+
+
+def completed(line: str, shell: str = "bash") -> list[str]:
+    """Ask for completions as a shell does that stands at the end of a line."""
+    words = line.split(" ")
+    asked = {
+        "_CATALYST_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": "\n".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+        "_TYPER_COMPLETE_ARGS": line,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    told = ended(**asked)
+
+    assert (told.returncode, told.stderr) == (0, "")
+
+    return told.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "first"),
+    [
+        ("catalyst back", "backtest"),
+        ("catalyst data summ", "summary"),
+        ("catalyst backtest --verif", "--verify"),
+        ("catalyst backtest --variant th", "thin"),
+        ("catalyst backtest --variant ./my", "./my.yaml"),
+        ("catalyst backtest --lake LAKE --timeframe ", "5m"),
+        ("catalyst backtest --lake LAKE --symbols ZQAR,ZQA", "ZQAR,ZQAA"),
+        ("catalyst backtest --lake LAKE --start 2023-06", "2023-06-12"),
+        ("catalyst backtest --set screen.price_ma", "screen.price_max="),
+        ("catalyst explain RUN_ID", "TRADE_ID"),
+        ("catalyst explain --run runs/l", "runs/latest"),
+    ],
+)
+def test_the_shell_is_offered(line: str, first: str, place: Path) -> None:
+    (place / "my.yaml").write_text("screen: {price_max: 400}", encoding="utf-8")
+    trades = small_run().trades
+    small_run().save(place / "runs" / "mine")
+    (place / "runs" / "latest").symlink_to("mine")
+    told = {"LAKE": str(small_lake().root), "RUN_ID": trades["trade_id"][0][:6]}
+    for name, value in told.items():
+        line = line.replace(name, value)
+    offered = completed(line)
+
+    assert offered[0] == first.replace("TRADE_ID", trades["trade_id"][0])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "catalyst backtest --lake nowhere --symbols ",
+        "catalyst backtest --lake FILE --start 20",
+        "catalyst explain ",
+        "catalyst data import bars ",
+        'catalyst news search "half a',
+    ],
+)
+def test_a_question_without_an_answer_is_met_with_silence(line: str, place: Path) -> None:
+    (place / "FILE").write_text("none", encoding="utf-8")
+
+    assert completed(line) == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_a_script_and_answers_in_its_own_form(place: Path, shell: str) -> None:
+    del place
+    script = ended(_CATALYST_COMPLETE=f"source_{shell}").stdout
+    answer = "\n".join(completed("catalyst backtest --variant sh", shell))
+
+    assert "_CATALYST_COMPLETE=complete_" + shell in script
+    assert "short_history" in answer
+
+
+def test_bash_completes_by_the_script_it_is_given(place: Path) -> None:
+    (place / "catalyst").write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -m catalyst "$@"\n', encoding="utf-8"
+    )
+    (place / "catalyst").chmod(0o755)
+    lines = (
+        'eval "$(_CATALYST_COMPLETE=source_bash catalyst)"; COMP_WORDS=(catalyst data qu); '
+        'COMP_CWORD=2; _catalyst_completion catalyst; echo "${COMPREPLY[@]}"'
+    )
+    told = subprocess.run(
+        ["bash", "--norc", "-c", lines],
+        capture_output=True,
+        check=False,
+        env=os.environ | {"PATH": f"{place}:{os.environ['PATH']}"},
+        text=True,
+    )
+
+    assert (told.stdout, told.stderr) == ("quarantine\n", "")

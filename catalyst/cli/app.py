@@ -13,7 +13,6 @@ from catalyst.errors import CatalystError, InputError
 
 _LONGEST_MESSAGE = 2_000
 _INTERRUPTED = 130
-_COMPLETE = "_CATALYST_COMPLETE"
 #: What the libraries raise for a Parquet file that is none, or no longer whole.
 _DAMAGE = {("polars", "ComputeError"), ("pyarrow", "ArrowInvalid")}
 
@@ -84,7 +83,7 @@ def _status(stopped: process.Stopped) -> int:
 
 def _run(stopped: process.Stopped) -> int:
     command = typer.main.get_command(app)
-    if _COMPLETE in os.environ:
+    if completion.VARIABLE in os.environ:
         completion.answer(command)
     try:
         with command.make_context("catalyst", sys.argv[1:]) as context:
