@@ -31,7 +31,8 @@ class Fact:
     text
         The sentence a person reads; numbers in it are rounded.
     values
-        The same numbers to the bit, and ids, as a run's tables hold them; instants as ISO UTC.
+        The same numbers to the bit, and ids, as a run's tables hold them, None for NaN; instants
+        as ISO UTC.
     mark
         How to draw it.
     details
@@ -46,8 +47,11 @@ class Fact:
     details: tuple[Fact, ...] = ()
     cells: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _without_nan(self.values))
+
     def as_json(self) -> dict[str, Any]:
-        """Return what ``json.dumps`` takes; NaN is null, money a number."""
+        """Return what ``json.dumps`` takes; no number is null, money a number."""
         out: dict[str, Any] = {"text": self.text}
         if self.mark:
             out["mark"] = self.mark
@@ -106,6 +110,9 @@ class Story:
     sections: tuple[Section, ...] = ()
     values: Mapping[str, Value] = field(default_factory=lambda: _NOTHING)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _without_nan(self.values))
+
     def __str__(self) -> str:
         """Return the story as plain text, at most 100 characters wide."""
         from catalyst.data.story_text import lines
@@ -145,6 +152,11 @@ class Story:
             fact = waiting.pop()
             yield fact
             waiting += reversed(fact.details)
+
+
+def _without_nan(values: Mapping[str, Value]) -> Mapping[str, Value]:
+    # A table's NaN says that there is no number; stories that say the same must be equal.
+    return {name: None if value != value else value for name, value in values.items()}  # noqa: PLR0124 - only NaN is not itself
 
 
 def _plain(value: Value) -> Any:  # noqa: ANN401 - whatever JSON holds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from catalyst.errors import InputError, OutputError
 from catalyst.strategy.params import Params
 
 if TYPE_CHECKING:
+    from catalyst.data.story import Story
     from catalyst.research.portfolio import Verification
 
 
@@ -128,6 +130,34 @@ class Result:
             "equity": self.equity,
             "initial_cash_usd": self.params.risk.initial_equity_usd,
         }
+
+    def explain(
+        self,
+        subject: str | None = None,
+        *,
+        why_not: bool = False,
+        session: dt.date | str | None = None,
+    ) -> Story:
+        """Tell why something happened, or did not; see `catalyst.research.explanation.explain`.
+
+        Parameters
+        ----------
+        subject
+            An id of the tables or its beginning, such as a trade_id, or ``SYMBOL@INSTANT``.
+        why_not
+            Tell only what stopped the symbol at that instant.
+        session
+            A session's date, instead of a subject.
+        """
+        from catalyst.research.explanation import explain
+
+        return explain(self, subject, why_not=why_not, session=session)
+
+    def stories(self) -> dict[str, Story]:
+        """Tell every trade; see `catalyst.research.explanation.stories`."""
+        from catalyst.research.explanation import stories
+
+        return stories(self)
 
     def save(self, folder: str | Path, *, force: bool = False) -> Path:
         """Move the run's files to a folder, whole or not at all.
