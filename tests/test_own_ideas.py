@@ -469,6 +469,31 @@ def test_functions_of_installed_packages_count_by_name() -> None:
     assert hashed(code, h=statistics.mean) != hashed(code, h=statistics.median)
 
 
+def test_a_helper_that_remembers_its_answers_changes_the_hash() -> None:
+    code = "@cache\ndef g(x):\n    return {}\ndef f(x):\n    return g(x)\n"
+
+    assert hashed(code.format(1), cache=cache) != hashed(code.format(2), cache=cache)
+
+
+def test_a_value_in_a_module_of_ones_own_changes_the_hash() -> None:
+    from types import ModuleType
+
+    found = set()
+    for value in (1.0, 2.0):
+        table = ModuleType("table")
+        table.__file__ = "table.py"
+        vars(table)["T"] = np.full(3, value)
+        found.add(hashed("def f(x):\n    return table.T\n", table=table))
+
+    assert len(found) == 2
+
+
+def test_a_method_of_an_object_is_refused() -> None:
+    code = "class C:\n    def m(self):\n        return 1\nm = C().m\ndef f(x):\n    return m()\n"
+
+    assert "no Python code of its own" in refusal(partial(hashed, code))
+
+
 def test_a_method_of_a_users_class_changes_the_hash() -> None:
     code = "class C:\n    def m(self):\n        return {}\ndef f(x):\n    return C().m()\n"
 

@@ -19,6 +19,7 @@ from catalyst.data.sample import (
     digest,
     simulate,
 )
+from catalyst.data.settings import sample_root
 from catalyst.data.synthetic import synthetic_note, write_synthetic_note
 from catalyst.errors import InvariantError, OutputError
 
@@ -27,6 +28,14 @@ def is_complete(root: Path) -> bool:
     """Tell whether a folder holds a finished sample of this version."""
     note = synthetic_note(root)
     return note is not None and note["digest"] in (SAMPLE_DIGEST, NULL_DIGEST)
+
+
+def sample(*, tell: Callable[[str], None] = lambda _: None) -> Lake:
+    """Return the bundled sample's lake, made first if it is not there (about a minute)."""
+    root = sample_root()
+    if not is_complete(root):
+        fill_sample(root, tell=tell)
+    return Lake(root)
 
 
 def fill_sample(

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+import catalyst.data.param_story  # noqa: F401 - lets a notebook show Params
 from catalyst.data.own_components import component_named
 from catalyst.errors import ParamsError
 from catalyst.strategy.components import BUILT_IN

@@ -6,7 +6,6 @@ decides anything by a literal; it reads a field of `Params`.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, TypeAlias
@@ -15,6 +14,7 @@ import numpy as np
 
 from catalyst.errors import ParamsError
 from catalyst.strategy.components import Component, as_component
+from catalyst.strategy.param_content import content_hash, differences, shown_value
 from catalyst.strategy.param_fields import (
     check_ascending,
     checked,
@@ -296,6 +296,7 @@ class Params:
     hash: str = field(init=False, default="", compare=False, repr=False)
 
     load: ClassVar[Callable[..., Params]]
+    _repr_html_: ClassVar[Callable[[Params], str]]
 
     def __post_init__(self) -> None:
         for name, cls in SECTIONS.items():
@@ -307,7 +308,7 @@ class Params:
         for section, low, high in _ASCENDING:
             check_ascending(section, getattr(self, section), low=low, high=high)
         object.__setattr__(self.catalyst, "arrays", self.catalyst.weights())
-        object.__setattr__(self, "hash", _hash(self))
+        object.__setattr__(self, "hash", content_hash(self))
 
     def replace(self, **changes: object) -> Params:
         """Return a copy with the named fields changed.
@@ -365,6 +366,14 @@ class Params:
                 raise ParamsError(_unknown(name, [*SECTIONS, *COMPONENTS, "variant"]))
         return replace(self, **new)
 
+    def differences(self, other: Params | None = None) -> dict[str, tuple[object, object]]:
+        """Return what differs from another variant (default ``spec``): own value, the other's."""
+        return differences(self, other or Params())
+
+    def __repr__(self) -> str:
+        own = [f"{name}={shown_value(mine)}" for name, (mine, _) in self.differences().items()]
+        return f"Params({'; '.join([self.variant, *own])})"
+
     def as_mapping(self) -> dict[str, Any]:
         """Return the nested mapping of every field, components by name, as YAML files hold it."""
         tree: dict[str, Any] = {"variant": self.variant}
@@ -378,15 +387,6 @@ class Params:
             tree[name] = [c.name for c in getattr(self, name)]
         tree["scored"] = {c.name: w for c, w in self.scored}
         return tree
-
-
-def _hash(params: Params) -> str:
-    lines = []
-    for name, cls in SECTIONS.items():
-        section = getattr(params, name)
-        lines += [f"{name}.{f.name}={getattr(section, f.name)!r}" for f in fields(cls)]
-    lines += [f"{name}={getattr(params, name)!r}" for name in COMPONENTS]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def _unknown(name: str, known: list[str]) -> str:

@@ -161,6 +161,8 @@ def _feed_value(digest: hashlib._Hash, value: Any, seen: tuple[object, ...]) -> 
             digest.update(f"{value.__module__}.{value.__qualname__}".encode())
         else:
             _feed_function(digest, value, seen)
+    elif hasattr(value, "__wrapped__"):
+        _feed_value(digest, value.__wrapped__, seen)
     elif hasattr(value, "tobytes"):
         digest.update(f"{value.dtype} {value.shape}".encode())
         digest.update(value.tobytes())
