@@ -16,7 +16,7 @@ from catalyst.strategy.reasons import Reason
 from catalyst.strategy.values import Floats
 
 SESSIONS_A_YEAR = 252
-_CONDITIONS = {
+CONDITIONS = {
     reason.label
     for reason in (
         Reason.NOT_IN_UNIVERSE,
@@ -33,6 +33,7 @@ _CONDITIONS = {
         Reason.SIZE_ZERO,
     )
 }
+"""Rules whose threshold is no number to be moved."""
 _SHOWN_JUMPS = 3
 _FEW_TRADES = 30
 _FEW_SESSIONS = 60
@@ -103,6 +104,11 @@ class Benchmarks:
         self.buy_and_hold.values.append(total if total > 0 else 1.0)
         self.equal_weight.grow(float(returns[known].mean()) if known.any() else 0.0)
 
+    @property
+    def growth(self) -> tuple[float, float]:
+        """Return buy-and-hold and equal weight as they stand, growth of 1."""
+        return self.buy_and_hold.values[-1], self.equal_weight.values[-1]
+
     def metrics(self) -> dict[str, dict[str, float | None]]:
         """Return the metrics of both."""
         return {
@@ -138,7 +144,7 @@ def binding_rules(recorder: Recorder, n_sessions: int) -> list[dict[str, Any]]:
     for (stage, rule), count in drops:
         of = recorder.asked[stage] if stage else total
         threshold = recorder.thresholds[stage, rule]
-        limit = "" if math.isnan(threshold) or rule in _CONDITIONS else f" {threshold:,g}"
+        limit = "" if math.isnan(threshold) or rule in CONDITIONS else f" {threshold:,g}"
         what = f"candidates of stage {stage}" if stage else "signals"
         lead = "no trades: " if not n_trades else ""
         out.append(

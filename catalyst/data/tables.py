@@ -177,6 +177,9 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("seq", _COUNT),
         ]
     ),
+    "benchmarks": pa.schema(
+        [("ts", _TS), ("strategy", _REAL), ("buy_and_hold", _REAL), ("equal_weight", _REAL)]
+    ),
 }
 """Columns of each table; every run writes all of them, empty ones too."""
 

@@ -111,6 +111,8 @@ def _replayed(
             recorder.check(state)
             curve.values.append(state.equity_micro / MICRO)
             benchmarks.add(market.returns, market.closes)
+            growth = (curve.values[-1] / curve.values[0], *benchmarks.growth)
+            writer.row("benchmarks", (session.close_ns, *growth))
             if progress is not None:
                 progress(k + 1, len(sessions), day_to_date(session.day))
         open_positions = recorder.finish()
@@ -179,6 +181,7 @@ def _summary(
             "symbols": None if feed.symbols is None else sorted(feed.symbols),
             "sources": None if feed.sources is None else list(feed.sources),
         },
+        "news": {"articles": feed.articles, "assumed": feed.assumed_articles},
         "news_symbols_without_bars": feed.unpriced,
         "n_trades": recorder.entries,
         "n_closed_trades": len(recorder.closed),

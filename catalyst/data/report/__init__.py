@@ -1,0 +1,1 @@
+"""The report of a run: one file of HTML, written from tables; it knows no market."""

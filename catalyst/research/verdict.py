@@ -1,0 +1,160 @@
+"""What a run shows and what it does not: sentences that the intervals bear out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from catalyst.data.report.values import Interval, Verdict
+from catalyst.research.bootstrap import FEWEST_DAYS, mean_interval
+from catalyst.strategy.values import Floats
+
+_FEW_TRADES = 30
+_SHOWN_RULES = 3
+_BPS = 1e4
+
+
+def verdict_of(
+    summary: Mapping[str, Any],
+    trades: pl.DataFrame,
+    curve: pl.DataFrame,
+    exposure: Floats,
+    *,
+    seed: int,
+    block: int,
+) -> Verdict:
+    """Say what a run's closed trades show, against zero and against the benchmarks.
+
+    Parameters
+    ----------
+    summary
+        Of the run.
+    trades
+        From `catalyst.research.trade_groups.closed_trades`.
+    curve
+        The run's table ``benchmarks``.
+    exposure : float64[sessions]
+        Part of the equity that was invested in each session.
+    seed, block
+        Of the bootstrap.
+    """
+    n = trades.height
+    if not n:
+        opened = summary["n_trades"]
+        if opened:
+            text = f"No trade was closed, {opened:,} opened: there is nothing to judge."
+            return Verdict("none", (text, *_synthetic(summary)))
+        reasons = [_sentence(rule["text"]) for rule in summary["binding_rules"][:_SHOWN_RULES]]
+        text = "There are no trades, so there is nothing to judge."
+        return Verdict("none", (text, *reasons, *_synthetic(summary)))
+    days = trades["day"].to_numpy()
+    usd = mean_interval(trades["pnl"].to_numpy(), days, seed=seed, block=block)
+    bps = mean_interval(trades["pnl_bps"].to_numpy(), days, seed=seed, block=block)
+    few = n < _FEW_TRADES or usd.days < FEWEST_DAYS
+    sentences = [
+        _first(usd, few=few),
+        f"The mean trade {_made(usd.value)} ({bps.value:+.1f} bps of its value); "
+        + (
+            f"drawing the {usd.days:,} trading days again and again, 95 % of the means lie between "
+            f"{_money(usd.low)} and {_money(usd.high)}."
+            if math.isfinite(usd.low)
+            else f"they are of {usd.days:,} days, too few for an interval."
+        ),
+        *_against(curve, exposure, seed=seed),
+        *_one_carries(trades, seed=seed, block=block),
+        *_synthetic(summary),
+    ]
+    tone = "open" if few or usd.sign == 0 else "gain" if usd.sign > 0 else "loss"
+    return Verdict(tone, tuple(sentences))
+
+
+def _first(usd: Interval, *, few: bool) -> str:
+    if few:
+        return (
+            f"No conclusion: {usd.count:,} closed trades on {usd.days:,} days are too few to tell "
+            "an edge from luck."
+        )
+    if usd.sign == 0:
+        return "No edge is shown: the mean profit of a trade can't be told from zero."
+    if usd.sign < 0:
+        return "This lost money, and more surely than chance explains."
+    return (
+        "The mean profit of a trade lies above zero in this run. That is not yet an edge: the best "
+        "of several variants tried would show the same by luck."
+    )
+
+
+def _against(curve: pl.DataFrame, exposure: Floats, *, seed: int) -> list[str]:
+    if curve.height < FEWEST_DAYS:
+        return []
+    values = {name: curve[name].to_numpy() for name in ("strategy", "buy_and_hold", "equal_weight")}
+    returns = {name: v[1:] / v[:-1] - 1.0 for name, v in values.items()}
+    days = np.arange(curve.height - 1, dtype=np.int64)
+    parts, signs = [], []
+    for name, label in (("buy_and_hold", "buy and hold"), ("equal_weight", "equal weight")):
+        gap = (returns["strategy"] - exposure[1:] * returns[name]) * _BPS
+        found = mean_interval(gap, days, seed=seed)
+        signs.append(found.sign)
+        parts.append(
+            f"{found.value:+.1f} bps a session to {label} (95 % from {found.low:+.1f} to "
+            f"{found.high:+.1f})"
+        )
+    told = {
+        (1, 1): "it earned more than both",
+        (-1, -1): "it earned less than both",
+        (0, 0): "it can't be told from either",
+    }.get((signs[0], signs[1]), "the two don't say the same")
+    held = f"{exposure.mean():.0%} on average"
+    beside = f"Beside the market, held with as much money as it used ({held}), {told}: "
+    return [f"{beside}{parts[0]}, {parts[1]}."]
+
+
+def _one_carries(trades: pl.DataFrame, *, seed: int, block: int) -> list[str]:
+    """Say what is left without the best symbol and without the best day."""
+    out = []
+    total = float(trades["pnl"].sum())
+    for column, what in (("symbol", "symbol"), ("day", "day")):
+        sums = trades.group_by(column).agg(pl.col("pnl").sum()).sort("pnl", column)
+        best = sums.row(sums.height - 1)
+        if sums.height < 2 or best[1] <= 0 or total <= 0:
+            continue
+        rest = trades.filter(pl.col(column) != best[0])
+        left = mean_interval(rest["pnl"].to_numpy(), rest["day"].to_numpy(), seed=seed, block=block)
+        name = f" {best[0]}" if column == "symbol" else ""
+        out.append(
+            f"Without its best {what}{name} ({_money(best[1])}) the mean trade "
+            f"{_made(left.value)}{_range(left)}."
+        )
+    return out
+
+
+def _range(found: Interval) -> str:
+    if not math.isfinite(found.low):
+        return ""
+    return f", 95 % from {_money(found.low)} to {_money(found.high)}"
+
+
+def _synthetic(summary: Mapping[str, Any]) -> list[str]:
+    if not summary["synthetic"]:
+        return []
+    return ["The market is simulated: whatever stands here says nothing about a real one."]
+
+
+def _made(value: float) -> str:
+    return f"made {_money(value)}" if value >= 0 else f"lost {_money(-value, sign=False)}"
+
+
+def _money(value: float, *, sign: bool = True) -> str:
+    if not math.isfinite(value):
+        return "-"
+    mark = ("+" if value >= 0 else "-") if sign else ""
+    return f"{mark}${abs(value):,.2f}"
+
+
+def _sentence(text: str) -> str:
+    text = text.removeprefix("no trades: ")
+    return f"{text[0].upper()}{text[1:]}."
