@@ -28,6 +28,8 @@ app = typer.Typer(
 app.command("backtest", epilog=backtest.EPILOG)(backtest.command)
 app.command("init", epilog=init.EPILOG)(init.command)
 app.command("params", epilog=params.EPILOG)(params.command)
+app.command("init", epilog=init.EPILOG)(init.command)
+app.command("params", epilog=params.EPILOG)(params.command)
 app.add_typer(data.app, name="data")
 app.add_typer(news.app, name="news")
 

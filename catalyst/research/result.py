@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from catalyst.data.story import Story
     from catalyst.research.portfolio import Verification
     from catalyst.research.shows import Funnel
+    from catalyst.research.shows import Funnel
 
 
 class Result:
@@ -165,6 +166,30 @@ class Result:
             self._temporary = None
         self.folder = target
         return target
+
+    @cached_property
+    def funnel(self) -> Funnel:
+        """Return where candidates stayed behind: counts by stage and rule."""
+        from catalyst.research.shows import funnel_of
+
+        return funnel_of(self)
+
+    def show_trades(self, count: int = 20) -> Story:
+        """Return the first trades for reading, New York time; `trades` is the table to work with.
+
+        Parameters
+        ----------
+        count
+            How many.
+        """
+        from catalyst.research.shows import trades_story
+
+        return trades_story(self, count)
+
+    def _repr_html_(self) -> str:
+        from catalyst.research.shows import run_html
+
+        return run_html(self)
 
     @cached_property
     def funnel(self) -> Funnel:
