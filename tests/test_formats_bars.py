@@ -291,6 +291,13 @@ def test_a_coarse_snapshot_has_the_day_of_its_name_and_tickers_that_look_like_va
     ]
 
 
+def test_a_coarse_snapshot_under_another_name_is_told_what_to_be_called(tmp_path: Path) -> None:
+    path = written(tmp_path / "snapshot.csv", _COARSE)
+
+    with pytest.raises(ImportFileError, match=r"name it after its day, as 20140325\.csv"):
+        rows(path, "universe")
+
+
 @pytest.mark.parametrize(
     ("path", "text", "table"),
     [

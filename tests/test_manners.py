@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
+import pty
 import re
 import shlex
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +64,31 @@ def ended(*arguments: object, **environment: str) -> subprocess.CompletedProcess
         env=os.environ | environment,
         timeout=120,
     )
+
+
+def on_terminal(words: list[str], *, columns: int) -> str:
+    """Run a command on a terminal of its own; give what it shows, without colours."""
+    terminal, inside = pty.openpty()
+    fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    running = subprocess.Popen(
+        [*START, *words],
+        env=os.environ | {"TERM": "xterm-256color"},
+        stdout=inside,
+        stderr=inside,
+        stdin=inside,
+    )
+    os.close(inside)
+    shown = b""
+    # Linux ends a terminal with an error, macOS with nothing.
+    with suppress(OSError):
+        while more := os.read(terminal, 1 << 16):
+            shown += more
+    os.close(terminal)
+
+    assert running.wait(timeout=60) == 0
+
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
+    return text.replace("\r\n", "\n")
 
 
 def wait_for(folder: Path, pattern: str, running: subprocess.Popen[str]) -> None:
@@ -290,6 +321,41 @@ def test_a_narrow_encoding_gets_what_it_can_show(place: Path, encoding: str) -> 
     assert (told.returncode, told.stderr) == (0, "")
     assert (helped.returncode, helped.stderr) == (0, "")
     assert "data digest" in told.stdout
+
+
+# --- what is said ------------------------------------------------------------------------------
+
+
+def test_a_span_beyond_the_lake_is_told(place: Path) -> None:
+    del place
+    lake = small_lake()
+    told = ended(
+        "backtest", "--lake", lake.root, "--start", "2020-01-02", "--end", "2023-06-13", "--json"
+    )
+
+    assert told.returncode == 0
+    assert json.loads(told.stdout)["start"] == "2023-06-12"
+    assert told.stderr == "--start 2020-01-02 is before the lake's first session, 2023-06-12\n"
+
+
+def test_a_narrow_terminal_gets_every_word_of_a_summary(place: Path) -> None:
+    del place
+    shown = on_terminal(["data", "summary", "--lake", str(small_lake().root)], columns=40)
+
+    assert "assumed share" in " ".join(shown.split())
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= 40
+
+
+def test_progress_shows_the_time_left_on_a_terminal_and_nothing_in_a_pipe(place: Path) -> None:
+    words = ["data", "import", "news", "news.parquet", "--lake", "lake"]
+    small_lake().news().write_parquet(place / "news.parquet")
+    piped = ended(*words)
+    shown = on_terminal(words, columns=120)
+
+    assert re.search(r"\d:\d\d:\d\d|-:--:--", shown)
+    assert "\x1b" not in piped.stderr
+    assert "%" not in piped.stderr
 
 
 # --- completion --------------------------------------------------------------------------------

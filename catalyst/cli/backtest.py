@@ -97,6 +97,7 @@ def command(
     told = (length, first, last, wanted, preferred)
     target = out or RUNS / f"{params.variant}-{_run_hash(opened, params, told)}"
     check_output(target, force=force)
+    _tell_span(opened, length, first, last)
     result = _replay(opened, params, length, first, last, wanted, preferred)
     result.save(target, force=force)
     remember(opened)
@@ -145,6 +146,16 @@ def _finest(lake: Lake) -> list[str]:
     from catalyst.data.timeframes import NAMES
 
     return [name for name in NAMES if name in lake.timeframes()]
+
+
+def _tell_span(
+    lake: Lake, length: str | None, first: dt.date | None, last: dt.date | None
+) -> None:
+    days = lake.days(length) if length else []
+    if days and first is not None and first < days[0] <= (last or days[0]):
+        typer.echo(f"--start {first} is before the lake's first session, {days[0]}", err=True)
+    if days and last is not None and last > days[-1] >= (first or days[-1]):
+        typer.echo(f"--end {last} is after the lake's last session, {days[-1]}", err=True)
 
 
 def _fill_sample(root: Path) -> None:

@@ -118,6 +118,7 @@ def _show(root: Path, found: Check, limit: int) -> None:
     from rich.table import Table
 
     from catalyst.cli.lake_tables import stdout
+    from catalyst.data.messages import shown as plain
 
     console = stdout()
     console.print(f"lake {escape(str(root))}", highlight=False)
@@ -137,22 +138,15 @@ def _show(root: Path, found: Check, limit: int) -> None:
     shown.add_column("what")
     for one in found.findings[: limit or None]:
         where = " ".join(part for part in (one.symbol, one.timeframe, one.source) if part)
-        when = (
-            one.first[:10]
-            if one.first[:10] == one.last[:10]
-            else f"{one.first[:10]}\n{one.last[:10]}"
-        )
+        when = "\n".join(dict.fromkeys((one.first[:10], one.last[:10])))
         # What a file says must not reach the terminal as a control sequence or as markup.
-        cells = (str(one.severity), one.kind, where, when, f"{one.count:,}", one.text)
-        shown.add_row(*(escape(_printable(cell)) for cell in cells))
+        text = plain(one.text, longest=len(one.text))
+        cells = (str(one.severity), one.kind, plain(where), when, f"{one.count:,}", text)
+        shown.add_row(*map(escape, cells))
     console.print(shown)
     hidden = len(found.findings) - (limit or len(found.findings))
     if hidden > 0:
         console.print(f"{hidden:,} more: --limit 0 shows all", highlight=False)
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _contents(found: Check) -> list[str]:

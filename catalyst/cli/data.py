@@ -110,7 +110,7 @@ def enrich(*, lake: LakeOption = None, as_json: JsonOption = False) -> None:
     root = resolve_lake(lake)
     opened = Lake(root)
     with _progress() as progress:
-        task = progress.add_task("enriching", total=None)
+        task = progress.add_task("enriching", total=_news_rows(root))
         rows, files = opened.enrich(on_rows=lambda n: progress.advance(task, n))
     enrichment, data = opened.digests()
     if as_json:
@@ -143,6 +143,13 @@ def sample(
         typer.echo(json.dumps({"lake": str(root), "synthetic": True, "edge": not null}))
     else:
         say(f"wrote the synthetic sample {'without' if null else 'with'} an edge to {root}")
+
+
+def _news_rows(root: Path) -> int:
+    import polars as pl
+
+    files = sorted((root / "news").rglob("*.parquet"))
+    return sum(int(pl.scan_parquet(file).select(pl.len()).collect().item()) for file in files)
 
 
 def _table(
@@ -210,7 +217,7 @@ def _progress() -> Progress:
         MofNCompleteColumn,
         Progress,
         TextColumn,
-        TimeElapsedColumn,
+        TimeRemainingColumn,
     )
 
     columns = (
@@ -218,7 +225,7 @@ def _progress() -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("rows"),
-        TimeElapsedColumn(),
+        TimeRemainingColumn(),
     )
     console = Console(stderr=True)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from catalyst.data.reports import ImportReport
 
 _PIPE_WIDTH = 160
+_LONGEST_ROW = 2_000
 
 
 def show_report(report: ImportReport, root: Path, n_files: int) -> None:
@@ -57,7 +58,15 @@ def show_summary(root: Path, found: dict[str, Any]) -> None:
         for row in rows:
             # Text, because what stands in square brackets would be taken for a style.
             shown.add_row(*(Text(plain(_cell(name, value))) for name, value in row.items()))
-        console.print(shown)
+        unbounded = console.options.update(max_width=_LONGEST_ROW)
+        if console.measure(shown, options=unbounded).maximum <= console.width:
+            console.print(shown)
+            continue
+        # On a terminal this narrow a table would lose the ends of its headers.
+        console.print(name.replace("_", " "), style="italic")
+        for row in rows:
+            cells = (f"{key.replace('_', ' ')} {_cell(key, value)}" for key, value in row.items())
+            console.print(Text(plain(f"  {', '.join(cells)}", longest=_LONGEST_ROW)))
     console.print(f"data digest {found['data_digest']}", highlight=False)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from catalyst.data import calendar
 from catalyst.data.formats.content import Content
-from catalyst.data.formats.lean_names import NAMES, TABLES, LeanFile
+from catalyst.data.formats.lean_names import NAMES, TABLES, UNDATED, LeanFile
 from catalyst.data.formats.opened import Opened
 from catalyst.data.formats.tables import BROKEN, TextBlock, text_blocks
 from catalyst.data.given import Given
@@ -56,6 +56,11 @@ def open_lean(content: Content, found: LeanFile, table: str, notes: Sequence[str
     ImportFileError
         If it holds what is not read, or what belongs into another table.
     """
+    if found.kind == UNDATED:
+        raise ImportFileError(
+            f"{shown(content.path)} is a LEAN coarse snapshot whose name does not say its day, and "
+            "nothing in it does; name it after its day, as 20140325.csv"
+        )
     if found.kind not in TABLES:
         raise ImportFileError(
             f"{shown(content.path)} holds LEAN {found.kind}, which are not read; expected trade "

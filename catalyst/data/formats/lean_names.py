@@ -17,6 +17,8 @@ from catalyst.data.messages import shown
 from catalyst.data.symbols import symbol_in_name
 from catalyst.errors import ImportFileError
 
+#: A coarse snapshot under another name than its date, which stands nowhere else.
+UNDATED = "undated"
 #: What may be read, and into which table.
 TABLES = {"bars": "bars", "factors": "actions", "map": "actions", "coarse": "universe"}
 #: What it is called in a sentence.
@@ -165,7 +167,7 @@ def _plain(parent: str, inner: str, first_line: str) -> LeanFile | None:
     if dated is not None and (parent == "coarse" or _COARSE.match(first_line)):
         day = _date(dated[1])
         return None if day is None else LeanFile("coarse", day=day)
-    return None
+    return LeanFile(UNDATED) if _COARSE.match(first_line) else None
 
 
 def _is_other_class(parts: list[str]) -> bool:
