@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from catalyst.cli import backtest, completion, data, init, news, params, process
+from catalyst.cli import backtest, completion, data, explain, init, news, params, process
 from catalyst.errors import CatalystError, InputError
 
 _LONGEST_MESSAGE = 2_000
@@ -26,8 +26,7 @@ app = typer.Typer(
     "the strategy over it.",
 )
 app.command("backtest", epilog=backtest.EPILOG)(backtest.command)
-app.command("init", epilog=init.EPILOG)(init.command)
-app.command("params", epilog=params.EPILOG)(params.command)
+app.command("explain", epilog=explain.EPILOG)(explain.command)
 app.command("init", epilog=init.EPILOG)(init.command)
 app.command("params", epilog=params.EPILOG)(params.command)
 app.add_typer(data.app, name="data")

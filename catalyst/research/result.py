@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -21,7 +22,6 @@ from catalyst.strategy.params import Params
 if TYPE_CHECKING:
     from catalyst.data.story import Story
     from catalyst.research.portfolio import Verification
-    from catalyst.research.shows import Funnel
     from catalyst.research.shows import Funnel
 
 
@@ -132,6 +132,34 @@ class Result:
             "initial_cash_usd": self.params.risk.initial_equity_usd,
         }
 
+    def explain(
+        self,
+        subject: str | None = None,
+        *,
+        why_not: bool = False,
+        session: dt.date | str | None = None,
+    ) -> Story:
+        """Tell why something happened, or did not; see `catalyst.research.explanation.explain`.
+
+        Parameters
+        ----------
+        subject
+            An id of the tables or its beginning, such as a trade_id, or ``SYMBOL@INSTANT``.
+        why_not
+            Tell only what stopped the symbol at that instant.
+        session
+            A session's date, instead of a subject.
+        """
+        from catalyst.research.explanation import explain
+
+        return explain(self, subject, why_not=why_not, session=session)
+
+    def stories(self) -> dict[str, Story]:
+        """Tell every trade; see `catalyst.research.explanation.stories`."""
+        from catalyst.research.explanation import stories
+
+        return stories(self)
+
     def save(self, folder: str | Path, *, force: bool = False) -> Path:
         """Move the run's files to a folder, whole or not at all.
 
@@ -166,30 +194,6 @@ class Result:
             self._temporary = None
         self.folder = target
         return target
-
-    @cached_property
-    def funnel(self) -> Funnel:
-        """Return where candidates stayed behind: counts by stage and rule."""
-        from catalyst.research.shows import funnel_of
-
-        return funnel_of(self)
-
-    def show_trades(self, count: int = 20) -> Story:
-        """Return the first trades for reading, New York time; `trades` is the table to work with.
-
-        Parameters
-        ----------
-        count
-            How many.
-        """
-        from catalyst.research.shows import trades_story
-
-        return trades_story(self, count)
-
-    def _repr_html_(self) -> str:
-        from catalyst.research.shows import run_html
-
-        return run_html(self)
 
     @cached_property
     def funnel(self) -> Funnel:
