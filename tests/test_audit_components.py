@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from functools import cache
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from component_samples import CLEAN, IMPURE, Any_
+from typer.testing import CliRunner
 from worlds import small_lake
 
 from catalyst import Params
+from catalyst.cli.app import app
 from catalyst.data.feed import Feed
 from catalyst.errors import InputError
 from catalyst.research.audit.cases import cases_of
@@ -249,3 +252,45 @@ def test_a_file_without_components_is_one_sentence(
 
     with pytest.raises(InputError, match=told):
         components_in(path)
+
+
+_IDEAS = """
+import numpy as np
+import datetime as dt
+
+def score(bars, params):
+    return np.full(len(bars.count), 50.0)
+"""
+_CLOCK = """
+def early(view, rows, params):
+    return np.full(len(rows), dt.datetime.now().hour < 16)
+"""
+
+
+@pytest.mark.parametrize(("text", "status"), [(_IDEAS, 0), (_IDEAS + _CLOCK, 1)])
+def test_the_command_prints_json_and_tells_a_finding_by_its_status(
+    tmp_path: Path, text: str, status: int
+) -> None:
+    path = _file(tmp_path, text, f"ideas_{status}")
+
+    command = ["audit", "--components", str(path), "--lake", str(small_lake().root), "--json"]
+    done = CliRunner().invoke(app, command)
+    told = json.loads(done.stdout)
+
+    assert (done.exit_code, told["ok"]) == (status, status == 0)
+    assert told["components"][0]["cost_us"] > 0
+
+
+def test_the_command_prints_a_table_with_the_sentence_of_each_breach(tmp_path: Path) -> None:
+    path = _file(tmp_path, _IDEAS + _CLOCK, "table_ideas")
+
+    command = ["audit", "--components", str(path), "--lake", str(small_lake().root)]
+    done = CliRunner().invoke(app, command)
+
+    assert "reads the clock (use view.asof_ns" in done.stdout
+
+
+def test_the_command_without_anything_to_audit_says_what_it_needs() -> None:
+    done = CliRunner().invoke(app, ["audit", "--json"])
+
+    assert "name files with --components" in str(done.exception)

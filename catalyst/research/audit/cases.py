@@ -182,10 +182,10 @@ def cases_of(kind: str, view: MarketView, params: Params) -> list[Case]:
     return both
 
 
-def windows_of(view: MarketView, params: Params) -> list[Case]:
+def windows_of(view: MarketView, params: Params, bars: int = FRAME_BARS) -> list[Case]:
     """List calls of a pattern on windows all over a view's base bars, where patterns are."""
     base = view.base
-    width = min(FRAME_BARS, int(base.count.min()) if len(base.count) else 0)
+    width = min(bars, int(base.count.min()) if len(base.count) else 0)
     if width < 1:
         return []
     out = []

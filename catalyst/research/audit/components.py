@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import io
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -214,7 +215,8 @@ def audit_components(
     for one in given:
         tell(f"trying {one.name}")
         # What a component prints must not land in a table or in JSON.
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             out.append(_audited(one, real, params, clock, step_s))
     return ComponentsAudit(tuple(out), _coverage(feed, real))
 
