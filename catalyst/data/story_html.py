@@ -15,8 +15,8 @@ color:inherit;overflow-wrap:anywhere;text-align:left}
 .story h4{font-size:1em;margin:1em 0 .25em;padding-bottom:.15em;
 border-bottom:1px solid rgba(128,128,128,.35)}
 .story p{margin:.1em 0}
-.story ul{list-style:none;margin:.1em 0;padding-left:0}
-.story ul ul{padding-left:1.2em;opacity:.85}
+.story.story ul{list-style:none;margin:.1em 0;padding-left:0}
+.story.story ul ul{padding-left:1.2em;opacity:.85}
 .story li{margin:.1em 0}
 .story li::before{display:inline-block;width:1.1em;content:"·";opacity:.6}
 .story li.story-passed::before{content:"✓";color:#2e9e5b;opacity:1}
@@ -29,7 +29,7 @@ font-weight:bold;opacity:1}
 .story-scroll{overflow-x:auto}
 .story table{border-collapse:collapse;margin:.2em 0;font-variant-numeric:tabular-nums;
 background:none;color:inherit}
-.story th,.story td{padding:.1em .8em .1em 0;text-align:left;white-space:nowrap;border:0;
+.story.story :is(th,td){padding:.1em .8em .1em 0;text-align:left;white-space:nowrap;border:0;
 background:none}
 .story th{font-weight:normal;opacity:.7}
 """.strip()
@@ -42,7 +42,8 @@ def fragment(story: Story) -> str:
 
 
 def _parts(story: Story) -> Iterator[str]:
-    yield f'<div class="story story-of-{escape(story.kind)}">'
+    # A notebook would set what stands between two dollar signs as a formula.
+    yield f'<div class="story story-of-{escape(story.kind)} mathjax_ignore tex2jax_ignore">'
     yield f"<h3{_class(story.headline)}>{_text(story.headline.text)}</h3>"
     for fact in story.lines:
         yield f"<p{_class(fact)}>{_text(fact.text)}</p>"
