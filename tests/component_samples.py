@@ -222,6 +222,19 @@ def momentum(bars: Any_, params: Any_, length: int = 5) -> Any_:
 
 ten_bars = functools.partial(momentum, length=10)
 
+BELL = [math.exp(-(((k - 100) / 30.0) ** 2)) for k in range(300)]
+PENALTY = {f"Z{chr(65 + k)}": math.sqrt(k + 2.0) for k in range(20)}
+
+
+def bell_scored(view: Any_, row: Any_, side: Any_, params: Any_) -> float:
+    return 100.0 * BELL[min(299, int((view.asof_ns // MINUTE_NS) % 300))]
+
+
+def penalised(view: Any_, rows: Any_, params: Any_) -> Any_:
+    names = [view.names[view.symbols[row]] for row in rows]
+    return np.array([PENALTY.get(name, 1.0) < 5.0 for name in names], np.bool_)
+
+
 CLEAN: dict[str, tuple[str, Any_]] = {
     "rvol_levels": ("volume_score", rvol_levels),
     "rvol_log": ("volume_score", rvol_log),
@@ -248,6 +261,8 @@ CLEAN: dict[str, tuple[str, Any_]] = {
     "halved_catalyst": ("catalyst_score", halved_catalyst),
     "breakout": ("technical_score", Breakout(20)),
     "ten_bars": ("technical_score", ten_bars),
+    "bell_scored": ("scored", bell_scored),
+    "penalised": ("entry_filters", penalised),
 }
 
 
@@ -257,8 +272,9 @@ FRAME = pl.DataFrame({"symbol": ["A", "B"], "close": [1.0, 2.0]})
 CLOSES = np.random.default_rng(1).normal(100.0, 5.0, 500)
 BY_DAY = {"2015-03-02": 1.5, "2015-03-03": 2.5}
 BY_INSTANT = {1_425_306_600_000_000_000: 99.5}
-MEANS = {f"SY{chr(65 + k)}": 100.0 / (k + 3) for k in range(12)}
-RETURNS = [math.sin(k * 1.7) / 50.0 for k in range(200)]
+MEANS = {f"SY{chr(65 + k)}": float(CLOSES[k]) for k in range(12)}
+RETURNS = (np.diff(CLOSES) / CLOSES[:-1]).tolist()
+MEAN_CLOSE = float(CLOSES.mean())
 SEEN: dict[str, float] = {}
 RECENT: deque[float] = deque(maxlen=5)
 COUNTER = itertools.count()
@@ -465,6 +481,29 @@ def holds_monotonic(rvol: Any_, params: Any_) -> Any_:
     return np.full(len(rvol), time.monotonic() % 100.0)
 
 
+def one_number(bars: Any_, params: Any_) -> Any_:
+    return np.full(len(bars.count), 50.0 if MEAN_CLOSE > 100.0 else 40.0)
+
+
+def _made_on(mean: float) -> Any_:
+    def above(view: Any_, rows: Any_, params: Any_) -> Any_:
+        return np.array([view.survey.price[view.symbols[row]] > mean for row in rows], np.bool_)
+
+    return above
+
+
+made_on_data = _made_on(MEAN_CLOSE)
+
+
+def _made_inside(closes: Any_) -> Any_:
+    mean = closes.mean()
+
+    def below(view: Any_, rows: Any_, params: Any_) -> Any_:
+        return np.array([view.survey.price[view.symbols[row]] < mean for row in rows], np.bool_)
+
+    return below
+
+
 IMPURE: dict[str, tuple[str, Any_, str]] = {
     "reads_file": ("volume_score", reads_file, "files"),
     "reads_path": ("volume_score", reads_path, "files"),
@@ -500,5 +539,8 @@ IMPURE: dict[str, tuple[str, Any_, str]] = {
     "bag": ("technical_score", Bag(), "closes"),
     "writes_arguments": ("technical_score", writes_arguments, "argument"),
     "evaluates": ("volume_score", evaluates, "as code"),
+    "one_number": ("technical_score", one_number, "computed from data"),
+    "made_on_data": ("entry_filters", made_on_data, "computed from data"),
+    "made_inside": ("entry_filters", _made_inside(CLOSES), "computed from data"),
     "uses_fast": ("volume_score", uses_fast, "fastmath"),
 }

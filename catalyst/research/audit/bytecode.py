@@ -80,7 +80,7 @@ class Use:
     ----------
     how
         ``load`` of an outside object, ``write`` to one, ``argument`` written to, ``attribute`` of
-        something unknown.
+        something unknown, ``dynamic``: a module's attribute by a name made at run time.
     name
         Dotted name in the code.
     value
@@ -337,6 +337,13 @@ class _Reading:
             and isinstance(parts[3].value, str)
         ):
             return self._attribute(parts[2], parts[3].value)
+        if (
+            len(parts) >= 4
+            and any(isinstance(p, Outside) and p.value is getattr for p in parts[:2])
+            and isinstance(parts[2], Outside)
+            and isinstance(parts[2].value, types.ModuleType)
+        ):
+            self._use("dynamic", parts[2].name)
         return UNKNOWN
 
 

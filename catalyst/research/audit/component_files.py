@@ -12,7 +12,7 @@ from typing import Any
 
 from catalyst.data.own_modules import module_of, own_module
 from catalyst.errors import InputError, ParamsError
-from catalyst.research.audit.purity import code_of
+from catalyst.research.audit.user_code import code_of
 from catalyst.strategy.components import SIGNATURES
 
 _NEAR = 0.75

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import sysconfig
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,12 +15,14 @@ from typing import Any
 
 from catalyst.research.audit.bytecode import UNKNOWN, Argument, Outside, Scope, Use, uses
 from catalyst.research.audit.holdings import held
+from catalyst.research.audit.origins import Origin, Source, origin_of, origin_of_itself
 from catalyst.research.audit.outside import attribute_is, kind_of, module_is, names_is
+from catalyst.research.audit.user_code import code_of, is_users_file
 
-_LIBRARY_FOLDERS = tuple(
-    {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-)
 _REMAKE = "pass it as fit(lake) so that the audit can remake it"
+#: How the sentences of `held` end that only say that there is much of something.
+_AMOUNTS = ("numbers", "with more digits than anyone types")
+_OUTSIDE = ", data from outside its arguments"
 _WRITTEN = "a component must give the same for the same arguments, whatever was asked before"
 
 
@@ -65,26 +66,6 @@ def impurities(function: Callable[..., Any]) -> list[Impurity]:
     return list(dict.fromkeys(_Judge().function(function, top=True)))
 
 
-def code_of(function: object) -> types.FunctionType | None:
-    """Return the Python function behind a callable, None where there is none."""
-    seen = 0
-    while seen < 8:
-        seen += 1
-        if isinstance(function, types.FunctionType):
-            return function
-        if isinstance(function, types.MethodType):
-            function = function.__func__
-        elif isinstance(function, functools.partial):
-            function = function.func
-        elif hasattr(function, "py_func"):
-            function = function.py_func
-        elif hasattr(function, "__wrapped__"):
-            function = function.__wrapped__
-        else:
-            function = vars(type(function)).get("__call__")
-    return None
-
-
 class _Judge:
     def __init__(self) -> None:
         self.seen: set[tuple[int, int]] = set()
@@ -105,6 +86,9 @@ class _Judge:
             return
         self.seen.add(key)
         name = _name(plain)
+        made = origin_of_itself(plain)
+        if made.source is Source.DATA:
+            yield Impurity(name, _computed(made))
         yield from self._defaults(plain, name)
         scope = scope_of(plain, bound)
         yield from self._constants(plain.__code__, name)
@@ -114,7 +98,7 @@ class _Judge:
             if told and use.name.startswith(f"{told}."):
                 continue  # what a module leads to is said once
             told = ""
-            for found in self._use(use, name, top=top):
+            for found in self._use(use, plain, top=top):
                 if use.how == "load" and isinstance(use.value, types.ModuleType):
                     told = use.name
                     full = _longest(read[k:])
@@ -166,7 +150,8 @@ class _Judge:
         ):
             yield Impurity(name, "reads the clock ('now'); use view.asof_ns or the asof_ns given")
 
-    def _use(self, use: Use, name: str, *, top: bool) -> Iterator[Impurity]:
+    def _use(self, use: Use, plain: types.FunctionType, *, top: bool) -> Iterator[Impurity]:
+        name = _name(plain)
         where = f"line {use.line}"
         if use.how == "write":
             yield Impurity(
@@ -184,11 +169,16 @@ class _Judge:
             what = attribute_is(use.name)
             if what:
                 yield Impurity(name, f"{what}: .{use.name} ({where})")
+        elif use.how == "dynamic":
+            yield Impurity(
+                name,
+                f"takes from {use.name} by a name that can't be read ({where}); write the name",
+            )
         elif use.how == "load":
-            yield from self._loaded(use, name)
+            yield from self._loaded(use, plain)
 
-    def _loaded(self, use: Use, name: str) -> Iterator[Impurity]:
-        value = use.value
+    def _loaded(self, use: Use, function: types.FunctionType) -> Iterator[Impurity]:
+        value, name = use.value, _name(function)
         if value is UNKNOWN:
             return
         if isinstance(value, type) and _is_users(value):
@@ -203,7 +193,19 @@ class _Judge:
         elif not isinstance(value, (types.ModuleType, type)) and (
             not callable(value) or _is_instance(value)
         ):
-            yield from self._held(use.name, value)
+            yield from self._captured(use.name, value, function)
+
+    def _captured(
+        self, name: str, value: object, function: types.FunctionType
+    ) -> Iterator[Impurity]:
+        origin = origin_of(function, name)
+        found = list(self._held(name, value))
+        if origin.source is Source.TYPED:
+            # However many numbers, and digits: a person, or a formula, wrote them.
+            found = [one for one in found if not one.what.partition(_OUTSIDE)[0].endswith(_AMOUNTS)]
+        elif not found and _is_computed(value, origin):
+            found = [Impurity(name, _computed(origin))]
+        yield from found
 
     def _class(self, kind: type) -> Iterator[Impurity]:
         for one in vars(kind).values():
@@ -214,7 +216,31 @@ class _Judge:
     def _held(self, name: str, value: object) -> Iterator[Impurity]:
         what = held(value)
         if what:
-            yield Impurity(name, f"holds {what}, data from outside its arguments: {_REMAKE}")
+            yield Impurity(name, f"holds {what}{_OUTSIDE}: {_REMAKE}")
+
+
+def _computed(origin: Origin) -> str:
+    return (
+        f"is computed from data ({origin.how}, line {origin.line}), so it knows the whole sample: "
+        f"{_REMAKE}"
+    )
+
+
+def _is_computed(value: object, origin: Origin) -> bool:
+    if origin.source is not Source.DATA:
+        return False
+    if isinstance(value, str) or not origin.lake:
+        # A table of sectors, a list of names read from a file, say nothing of a market.
+        return not _is_text(value)
+    return True
+
+
+def _is_text(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(k, str) and isinstance(v, str) for k, v in value.items())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return all(isinstance(one, str) for one in value)
+    return value is None or isinstance(value, str)
 
 
 def _longest(read: list[Use]) -> str:
@@ -252,14 +278,6 @@ def defaults_of(plain: types.FunctionType) -> dict[str, object]:
     code = plain.__code__
     names = code.co_varnames[code.co_argcount - len(given) : code.co_argcount]
     return dict(zip(names, given, strict=True)) | (plain.__kwdefaults__ or {})
-
-
-def is_users_file(file: str, module: str) -> bool:
-    """Tell whether code is the user's own: of no library, nor catalyst's."""
-    return not (
-        file.startswith((*_LIBRARY_FOLDERS, "<frozen"))
-        or module.partition(".")[0] in ("catalyst", "numba", "numpy")
-    )
 
 
 def _is_users(thing: object) -> bool:

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from catalyst.research.audit.outside import instead, library_is, names_is
-from catalyst.research.audit.purity import Impurity, code_of, defaults_of, is_users_file, scope_of
+from catalyst.research.audit.purity import Impurity, defaults_of, scope_of
+from catalyst.research.audit.user_code import code_of, is_users_file
 
 _EVENTS = {
     "open": "reads or writes files",
