@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import linecache
 import zlib
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import polars as pl
 import pytest
 from component_samples import CLEAN, IMPURE, Any_
 from worlds import small_lake
 
 from catalyst.data.own_modules import own_module
+from catalyst.research.audit.estimates import Statistics, estimated, statistics_of
 from catalyst.research.audit.purity import impurities
 
 
@@ -120,3 +124,37 @@ def test_a_module_reached_by_a_name_made_at_run_time_is_named() -> None:
         return getattr(np, "ran" + str(params))(len(rvol))
 
     assert "by a name that can't be read" in str(impurities(dynamic)[0])
+
+
+def _above(level: float) -> Any_:
+    def above(view: Any_, rows: Any_, params: Any_) -> Any_:
+        return np.array([view.survey.price[view.symbols[row]] > level for row in rows], np.bool_)
+
+    return above
+
+
+@cache
+def _statistics() -> Statistics:
+    return statistics_of(small_lake(), "5m")
+
+
+def _bars() -> pl.DataFrame:
+    return small_lake().bars("5m").sort("symbol", "ts")
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (lambda: float(_bars()["close"].to_numpy().mean()), "the mean of close of all symbols"),
+        (lambda: np.median(_bars()["volume"].to_numpy()[1:]) + 1e-3, ""),
+        (lambda: _bars().filter(symbol="ZQAA")["high"].std(), "the deviation of high of ZQAA"),
+        (lambda: 1.0 / 3.0, ""),
+        (lambda: 50.0, ""),
+    ],
+)
+def test_a_captured_number_that_is_a_statistic_of_the_whole_lake_is_named(
+    made: Callable[[], float], told: str
+) -> None:
+    found = [str(one) for one in estimated(_above(float(made())), _statistics)]
+
+    assert told in found[0] if told else found == [], found

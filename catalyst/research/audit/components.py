@@ -8,6 +8,7 @@ import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from catalyst.errors import InputError, ParamsError
 from catalyst.research.audit import laws
 from catalyst.research.audit.cases import Case, cases_of, windows_of
 from catalyst.research.audit.component_files import Found, kind_of
+from catalyst.research.audit.estimates import estimated, statistics_of
 from catalyst.research.audit.laws import Finding
 from catalyst.research.audit.looks import SESSIONS, VIEWS, looks
-from catalyst.research.audit.purity import impurities
+from catalyst.research.audit.purity import Impurity, impurities
 from catalyst.research.audit.trial import tried
 from catalyst.strategy.components import SIGNATURES, Component, as_component
 from catalyst.strategy.ledger import begin
@@ -211,13 +213,15 @@ def audit_components(
             f"{feed.timeframe} bars at its end; name a longer lake, or a lower technical.bars_min"
         )
     step_s = _step_seconds(real, params, clock)
+    statistics = cache(partial(statistics_of, lake, str(feed.timeframe)))
     out = []
     for one in given:
         tell(f"trying {one.name}")
         # What a component prints must not land in a table or in JSON.
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            out.append(_audited(one, real, params, clock, step_s))
+            found = [*impurities(one.function), *estimated(one.function, statistics)]
+            out.append(_audited(one, found, real, params, clock, step_s))
     return ComponentsAudit(tuple(out), _coverage(feed, real))
 
 
@@ -266,12 +270,13 @@ def _named(function: Any, kind: str | None, name: str) -> Found:  # noqa: ANN401
 
 def _audited(
     one: Found,
+    impure: Sequence[Impurity],
     real: Sequence[MarketView],
     params: Params,
     clock: Callable[[], float] | None,
     step_s: float,
 ) -> ComponentAudit:
-    found = [Finding("purity", str(impurity)) for impurity in impurities(one.function)]
+    found = [Finding("purity", str(impurity)) for impurity in impure]
     component = Component(one.name, "", one.function)
     cases = [case for view in real for case in cases_of(one.kind, view, params)]
     reads = given = 0
@@ -288,7 +293,6 @@ def _audited(
             found += laws.subset(component, spread)
             found += laws.causality(component, spread)
             reads, given = laws.reach(component, reach_cases(one.kind, real, params))
-            found += laws.notes_on_reach(one.kind, reads)
         trials = tried(one.function, [case.arguments() for case in spread])
         told = {_gist(finding.what) for finding in found}
         found += [

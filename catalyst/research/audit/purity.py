@@ -19,7 +19,9 @@ from catalyst.research.audit.origins import Origin, Source, origin_of, origin_of
 from catalyst.research.audit.outside import attribute_is, kind_of, module_is, names_is
 from catalyst.research.audit.user_code import code_of, is_users_file
 
-_REMAKE = "pass it as fit(lake) so that the audit can remake it"
+REMAKE = "pass it as fit(lake) so that the audit can remake it"
+"""What to do with a value that came from data."""
+
 #: How the sentences of `held` end that only say that there is much of something.
 _AMOUNTS = ("numbers", "with more digits than anyone types")
 _OUTSIDE = ", data from outside its arguments"
@@ -66,9 +68,18 @@ def impurities(function: Callable[..., Any]) -> list[Impurity]:
     return list(dict.fromkeys(_Judge().function(function, top=True)))
 
 
+def captured(function: Callable[..., Any]) -> list[tuple[str, object]]:
+    """List what a component holds from outside its arguments, by name: globals, cells, defaults."""
+    judge = _Judge()
+    for _ in judge.function(function, top=True):
+        pass
+    return judge.held
+
+
 class _Judge:
     def __init__(self) -> None:
         self.seen: set[tuple[int, int]] = set()
+        self.held: list[tuple[str, object]] = []
 
     def function(self, given: object, *, top: bool = False) -> Iterator[Impurity]:
         yield from self._wrapping(given)
@@ -142,7 +153,7 @@ class _Judge:
     def _constants(self, code: types.CodeType, name: str) -> Iterator[Impurity]:
         for constant in code.co_consts:
             if isinstance(constant, (tuple, frozenset)) and held(constant):
-                yield Impurity(name, f"has {held(constant)} in its code: {_REMAKE}")
+                yield Impurity(name, f"has {held(constant)} in its code: {REMAKE}")
             elif isinstance(constant, types.CodeType):
                 yield from self._constants(constant, name)
         if {"now", "today"} & {c for c in code.co_consts if isinstance(c, str)} and (
@@ -214,15 +225,16 @@ class _Judge:
                 yield from self.function(method)
 
     def _held(self, name: str, value: object) -> Iterator[Impurity]:
+        self.held.append((name, value))
         what = held(value)
         if what:
-            yield Impurity(name, f"holds {what}{_OUTSIDE}: {_REMAKE}")
+            yield Impurity(name, f"holds {what}{_OUTSIDE}: {REMAKE}")
 
 
 def _computed(origin: Origin) -> str:
     return (
         f"is computed from data ({origin.how}, line {origin.line}), so it knows the whole sample: "
-        f"{_REMAKE}"
+        f"{REMAKE}"
     )
 
 
