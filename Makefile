@@ -35,7 +35,7 @@ test: $(COMPLETE) ## run the tests
 notebook: $(JUPYTER_COMPLETE) ## open Jupyter on notebooks/; the first time installs it beside .venv
 	@test -z "$$SSH_CONNECTION" || \
 	    echo 'Over ssh: forward the port of the address below (ssh -L 8888:localhost:8888 ...), then open it.'
-	@JUPYTER_PATH="$(CURDIR)/$(JUPYTER)/kernel/share/jupyter$${JUPYTER_PATH:+:$$JUPYTER_PATH}" \
+	@JUPYTER_PATH="$(CURDIR)/$(JUPYTER)/kernel/share/jupyter:$(CURDIR)/$(VENV)/share/jupyter$${JUPYTER_PATH:+:$$JUPYTER_PATH}" \
 	    CATALYST_HOME="$${CATALYST_HOME:-$(CURDIR)/.catalyst}" \
 	    exec $(JUPYTER)/bin/jupyter lab --log-level=ERROR --ServerApp.root_dir="$(CURDIR)" \
 	    --LabApp.default_url=/lab/tree/notebooks/01_backtest.ipynb $(AS_ROOT) $(NO_BROWSER) $(ARGS)
