@@ -520,7 +520,7 @@ def test_a_run_replaces_an_older_one_and_itself(tmp_path: Path) -> None:
     second.save(tmp_path / "run", force=True)
 
     assert json.loads((tmp_path / "run" / "summary.json").read_text())["sessions"] == 1
-    assert len(list((tmp_path / "run").iterdir())) == 11
+    assert len(list((tmp_path / "run").iterdir())) == 12
 
 
 def test_the_recorded_session_is_decided_as_it_was() -> None:

@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from catalyst.cli import audit, backtest, completion, data, explain, init, news, params, process
+from catalyst.cli import (
+    audit,
+    backtest,
+    completion,
+    data,
+    explain,
+    init,
+    news,
+    params,
+    process,
+    report,
+)
 from catalyst.errors import CatalystError, InputError
 
 _LONGEST_MESSAGE = 2_000
@@ -29,6 +40,7 @@ app.command("backtest", epilog=backtest.EPILOG)(backtest.command)
 app.command("explain", epilog=explain.EPILOG)(explain.command)
 app.command("init", epilog=init.EPILOG)(init.command)
 app.command("params", epilog=params.EPILOG)(params.command)
+app.command("report", epilog=report.EPILOG)(report.command)
 app.add_typer(audit.app, name="audit")
 app.add_typer(data.app, name="data")
 app.add_typer(news.app, name="news")

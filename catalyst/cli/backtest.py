@@ -7,6 +7,8 @@ import gc
 import hashlib
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +17,6 @@ import typer
 from catalyst.cli.runs import LATEST, RUNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.console import Console
 
     from catalyst.data.lake import Lake
@@ -30,6 +30,7 @@ EPILOG = """
     catalyst backtest --lake my-lake --timeframe 1d     # your own daily bars
     catalyst backtest --variant thin --set screen.price_max=1000 --start 2024-01-02 --end 2024-03-28
     catalyst backtest --variant my.yaml --symbols AAPL,BAC --out runs/mine --verify
+    catalyst backtest --sensitivity                     # what is left if the news came later
 """
 _SHOWN_RULES = 6
 
@@ -67,6 +68,15 @@ def command(
     verify: Annotated[
         bool, typer.Option("--verify", help="Prove ledger and vectorbt equal to the cent.")
     ] = False,
+    sensitivity: Annotated[
+        bool,
+        typer.Option(
+            "--sensitivity", help="Replay again with assumed news times 5, 15, 60 min later."
+        ),
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Write report.html into the folder.")
+    ] = True,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print summary.json instead of a table.")
     ] = False,
@@ -99,7 +109,15 @@ def command(
     check_output(target, force=force)
     _tell_span(opened, length, first, last)
     result = _replay(opened, params, length, first, last, wanted, preferred)
-    result.save(target, force=force)
+    if sensitivity:
+        _move_news(result)
+    with _console().status("writing ...") as status:
+        result.save(
+            target,
+            force=force,
+            report=report,
+            tell=lambda text: status.update(f"writing the report: {text} ..."),
+        )
     remember(opened)
     remember_components(params)
     if target.parent.resolve() == RUNS.resolve():
@@ -148,9 +166,7 @@ def _finest(lake: Lake) -> list[str]:
     return [name for name in NAMES if name in lake.timeframes()]
 
 
-def _tell_span(
-    lake: Lake, length: str | None, first: dt.date | None, last: dt.date | None
-) -> None:
+def _tell_span(lake: Lake, length: str | None, first: dt.date | None, last: dt.date | None) -> None:
     days = lake.days(length) if length else []
     if days and first is not None and first < days[0] <= (last or days[0]):
         typer.echo(f"--start {first} is before the lake's first session, {days[0]}", err=True)
@@ -178,6 +194,30 @@ def _replay(
     wanted: list[str] | None,
     preferred: list[str] | None,
 ) -> Result:
+    from catalyst.research.replay import replay
+
+    with _progress("replaying") as report:
+        return replay(
+            lake,
+            params,
+            timeframe=length,
+            start=first,
+            end=last,
+            symbols=wanted,
+            sources=preferred,
+            progress=report,
+        )
+
+
+def _move_news(result: Result) -> None:
+    from catalyst.research.sensitivity import sensitivity
+
+    with _progress("replaying with later news") as report:
+        sensitivity(result, progress=report)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int, dt.date], None]]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -186,10 +226,8 @@ def _replay(
         TimeRemainingColumn,
     )
 
-    from catalyst.research.replay import replay
-
     columns = (
-        TextColumn("replaying {task.description}"),
+        TextColumn(what + " {task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -203,17 +241,7 @@ def _replay(
         def progress(done: int, total: int, day: dt.date) -> None:
             bar.update(task, completed=done, total=total, description=str(day))
 
-        report: Callable[[int, int, dt.date], None] = progress
-        return replay(
-            lake,
-            params,
-            timeframe=length,
-            start=first,
-            end=last,
-            symbols=wanted,
-            sources=preferred,
-            progress=report,
-        )
+        yield progress
 
 
 def _run_hash(lake: Lake, params: Params, told: tuple[object, ...]) -> str:
@@ -244,6 +272,8 @@ def _verify(result: Result) -> None:
 def _show(result: Result, target: Path) -> None:
     from rich.console import Console
     from rich.table import Table
+
+    from catalyst.research.result import REPORT
 
     s = result.summary
     console = Console()
@@ -278,6 +308,8 @@ def _show(result: Result, target: Path) -> None:
     console.print(
         f"decision digest {s['decision_digest'][:16]}, written to {target}", highlight=False
     )
+    if (target / REPORT).exists():
+        console.print(f"the report, for any browser: {target / REPORT}", highlight=False)
 
 
 def _text(form: str, value: float | None) -> str:

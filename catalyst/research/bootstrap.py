@@ -61,7 +61,7 @@ def rank_correlation(
     Parameters
     ----------
     x, y : float64[n]
-        Pairs; one with a NaN is left out.
+        Pairs; one with a NaN, and one alone in its group, is left out.
     within : int64[n]
         Group of each pair: a decision, or a day.
     days, seed, block
@@ -73,8 +73,13 @@ def rank_correlation(
         NaN where either side never varies within a group.
     """
     known = np.isfinite(x) & np.isfinite(y)
+    # One pair alone has no rank: it says nothing, and is not counted as if it did.
+    _, group, sizes = np.unique(within[known], return_inverse=True, return_counts=True)
+    known[known] = sizes[group] > 1
     names, day = np.unique(days[known], return_inverse=True)
     nothing = Interval(math.nan, math.nan, math.nan, int(known.sum()), len(names))
+    if not len(names):
+        return nothing
     frame = pl.DataFrame({"x": x[known], "y": y[known], "within": within[known], "day": day})
     scaled = (
         ((pl.col(name).rank("average") - (pl.len() + 1) / 2) / pl.len()).over("within")

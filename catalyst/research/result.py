@@ -20,9 +20,15 @@ from catalyst.errors import InputError, OutputError
 from catalyst.strategy.params import Params
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from catalyst.data.story import Story
     from catalyst.research.portfolio import Verification
     from catalyst.research.shows import Funnel
+
+    Tell = Callable[[str], None]
+
+REPORT = "report.html"
 
 
 class Result:
@@ -36,7 +42,8 @@ class Result:
         Where the tables are: a temporary folder until `save`, or the folder that was opened.
     lake
         What was replayed; None for an opened run whose lake was not given.
-    decisions, candidates, patterns, signals, orders, fills, trades, equity, marks, adjustments
+    decisions, candidates, patterns, signals, orders, fills, trades, equity, marks, adjustments,
+    benchmarks
         The tables, each a polars.DataFrame, read when asked for. Instants are UTC, prices USD,
         money decimal USD.
     """
@@ -160,7 +167,51 @@ class Result:
 
         return stories(self)
 
-    def save(self, folder: str | Path, *, force: bool = False) -> Path:
+    def report(self, path: str | Path | None = None, *, tell: Tell | None = None) -> Path:
+        """Write the run's report: one file of HTML that asks for nothing from anywhere.
+
+        Parameters
+        ----------
+        path
+            Where to; None for ``report.html`` in the run's folder.
+        tell
+            Called with what is being worked out, in a few words.
+
+        Returns
+        -------
+        Path
+            The file; the same bytes for the same run and lake.
+
+        Raises
+        ------
+        InputError
+            If the run was opened without its lake.
+        OutputError
+            If the file can't be written.
+        """
+        from catalyst.data.report.page import page
+        from catalyst.research.report_tables import report_tables
+
+        target = Path(path) if path is not None else self.folder / REPORT
+        content = page(report_tables(self, tell=tell or (lambda _: None)))
+        fresh = target.with_name(f".{target.name}.new")
+        try:
+            fresh.write_text(content, encoding="utf-8", newline="\n")
+            fresh.replace(target)
+        except OSError as error:
+            raise OutputError(
+                f"{target} can't be written: {error.strerror}; choose another file"
+            ) from None
+        return target
+
+    def save(
+        self,
+        folder: str | Path,
+        *,
+        force: bool = False,
+        report: bool = False,
+        tell: Tell | None = None,
+    ) -> Path:
         """Move the run's files to a folder, whole or not at all.
 
         Parameters
@@ -169,6 +220,10 @@ class Result:
             Where to; made with its parents.
         force
             Replace a run that is there.
+        report
+            Write ``report.html`` beside the tables.
+        tell
+            As in `report`.
 
         Raises
         ------
@@ -178,6 +233,8 @@ class Result:
         target = Path(folder)
         check_output(target, force=force)
         target.parent.mkdir(parents=True, exist_ok=True)
+        if report:
+            self.report(tell=tell)
         staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         staging.chmod(0o755)  # a run is as readable as its parent
         for path in sorted(self.folder.iterdir()):

@@ -51,7 +51,7 @@ def trade_windows(
     if chosen.height < trades.height:
         note = (
             f"Prices are drawn for the {chosen.height:,} of {trades.height:,} closed trades that "
-            "gained or lost most; every trade has its story."
+            "gained or lost most."
         )
     news = _NewsShelf(result, tape)
     fills = _fills_by_trade(result, trades)

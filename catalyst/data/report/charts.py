@@ -62,6 +62,7 @@ def equity_chart(curve: pl.DataFrame) -> Chart:
 def funnel_chart(stages: Sequence[Stage]) -> Chart:
     """Draw what arrived at each stage and what went on, on a logarithmic axis."""
     names = [stage.short for stage in stages]
+    most = math.log10(max([stage.asked for stage in stages] + [10])) + 0.7
     parts = (("arrived", "asked", "@quiet"), ("went on", "passed", "@strategy"))
     data = [
         {
@@ -71,7 +72,9 @@ def funnel_chart(stages: Sequence[Stage]) -> Chart:
             "y": names,
             "x": [max(getattr(stage, part), 0.5) for stage in stages],
             "text": [f"{getattr(stage, part):,}" for stage in stages],
-            "textposition": "auto",
+            "textposition": "outside",
+            "textfont": {"size": 11},
+            "cliponaxis": False,
             "hoverinfo": "text+name",
             "marker": {"color": colour},
         }
@@ -81,7 +84,12 @@ def funnel_chart(stages: Sequence[Stage]) -> Chart:
         "data": data,
         "layout": {
             "barmode": "group",
-            "xaxis": {"type": "log", "dtick": 1, "title": {"text": "number (logarithmic)"}},
+            "xaxis": {
+                "type": "log",
+                "dtick": 1,
+                "range": [-0.5, most],
+                "title": {"text": "number (logarithmic)"},
+            },
             "yaxis": {"autorange": "reversed", "automargin": True},
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         },
@@ -94,7 +102,7 @@ def score_chart(table: ScoreTable, horizon: int, until: str) -> Chart:
     return _intervals(
         [label.replace(" to ", "\N{EN DASH}") for label in table.buckets],
         cells,
-        title=f"bps {until}",
+        title=f"bps {until if until.startswith('to ') else f'over {until}'}",
         texts=[f"{cell.count:,} on {cell.days:,} days" for cell in cells],
     )
 

@@ -23,7 +23,8 @@ def text(value: object) -> str:
 
 def words(sentence: str) -> str:
     """Write a sentence of ours, whole and escaped, with a minus where a number has one."""
-    return escape(_HYPHEN_OF_A_NUMBER.sub(MINUS, printable(sentence)))
+    shown = _HYPHEN_OF_A_NUMBER.sub(MINUS, printable(sentence))
+    return escape(shown).replace(" %", "&nbsp;%")
 
 
 def signed(value: float, digits: int = 2, unit: str = "") -> str:

@@ -42,7 +42,8 @@ MOST_ROWS = 3_000
 """Trades in the table: a page of more is no longer read, and slow on a phone."""
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_STRONG = 0.05
+# A calm strategy's months are not painted as if they were wild ones.
+_FAINT = 0.01
 _HEAT_STEPS = 5
 
 
@@ -126,10 +127,14 @@ def months(tables: ReportTables) -> str:
     """Write the returns of each month as a table with colours."""
     by_year = _monthly(tables.curve)
     rows = []
+    monthly = [value for found in by_year.values() for value in found.values()]
+    strongest = max([abs(value) for value in monthly] + [_FAINT])
     shown = sorted({month for found in by_year.values() for month in found if 0 < month < 13})
     for year, found in by_year.items():
-        cells = [_heat(found.get(month)) for month in shown]
-        rows.append((str(year), *cells, _heat(found[0]), f"{signed(found[13] * 100, 1)}"))
+        cells = [_heat(found.get(month), strongest) for month in shown]
+        rows.append(
+            (str(year), *cells, _heat(found[0], strongest), f"{signed(found[13] * 100, 1)}")
+        )
     return section(
         "months",
         "Monthly returns",
@@ -161,10 +166,10 @@ def _monthly(curve: pl.DataFrame) -> dict[int, dict[int, float]]:
     return out
 
 
-def _heat(value: float | None) -> str:
+def _heat(value: float | None, strongest: float) -> str:
     if value is None:
         return DASH
-    step = min(round(abs(value) / _STRONG * _HEAT_STEPS), _HEAT_STEPS)
+    step = round(abs(value) / strongest * _HEAT_STEPS)
     kind = "up" if value > 0 else "down"
     return f'<span class="{kind}{step}">{signed(value * 100, 1)}</span>'
 

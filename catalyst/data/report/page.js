@@ -108,7 +108,7 @@
     plot.hidden = !seen;
     if (seen) draw(plot, tradeChart(seen));
   };
-  const openers = () => [...document.querySelectorAll("#trades tbody tr:not([hidden]) .open")];
+  const openers = () => [...document.querySelectorAll(".trades tbody tr:not([hidden]) .open")];
   const stepped = (by) => {
     const every = openers();
     const next = every[every.indexOf(chosen) + by];
@@ -183,7 +183,7 @@
   };
   const filtered = () => {
     const wanted = find("trade-filter").value.trim().toLowerCase();
-    const rows = [...document.querySelectorAll("#trades tbody tr")];
+    const rows = [...document.querySelectorAll(".trades tbody tr")];
     rows.forEach((row) => { row.hidden = !row.textContent.toLowerCase().includes(wanted); });
     find("trade-count").textContent =
       `${rows.filter((row) => !row.hidden).length.toLocaleString("en-US")} of ${rows.length.toLocaleString("en-US")}`;
@@ -233,8 +233,12 @@
       }
     }, { rootMargin: "800px" });
     document.querySelectorAll("[data-chart]").forEach((figure) => watch.observe(figure));
-    addEventListener("beforeprint", () =>
-      document.querySelectorAll("[data-chart]:not([data-drawn])").forEach(drawFigure));
+    // Paper is white, and nobody scrolls on it.
+    addEventListener("beforeprint", () => {
+      document.querySelectorAll("[data-chart]").forEach((figure) => { figure.dataset.drawn = "yes"; });
+      themed("light");
+    });
+    addEventListener("afterprint", () => themed(find("theme").value));
     const table = document.querySelector("table.sortable");
     if (table) {
       sortable(table);
