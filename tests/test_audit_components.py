@@ -19,11 +19,8 @@ from catalyst.data.feed import Feed
 from catalyst.errors import InputError
 from catalyst.research.audit.cases import cases_of
 from catalyst.research.audit.component_files import Found, components_in
-from catalyst.research.audit.components import (
-    ComponentAudit,
-    ComponentsAudit,
-    audit_components,
-)
+from catalyst.research.audit.component_verdicts import ComponentAudit, ComponentsAudit
+from catalyst.research.audit.components import audit_components, plugged
 from catalyst.research.audit.looks import looks
 from catalyst.strategy.components import Component
 
@@ -200,6 +197,19 @@ def test_the_cost_is_measured_with_the_clock_that_is_given() -> None:
     assert math.isfinite(audit.components[0].step_frac)
 
 
+def test_components_are_plugged_beside_those_there_are() -> None:
+    found = [Found(name, *CLEAN[name]) for name in ("inside_bar", "news_count", "rsi_fade")]
+
+    params = plugged(Params(), found)
+
+    assert [one.name.rpartition(":")[2] for one in params.patterns] == [
+        "candlesticks",
+        "events",
+        "inside_bar",
+    ]
+    assert math.isclose(sum(weight for _, weight in params.scored), 1.0)
+
+
 def test_a_function_of_no_kind_is_refused_by_name() -> None:
     def odd(one: Any_, two: Any_) -> Any_:
         return one + two
@@ -278,6 +288,7 @@ def test_the_command_prints_json_and_tells_a_finding_by_its_status(
     told = json.loads(done.stdout)
 
     assert (done.exit_code, told["ok"]) == (status, status == 0)
+    assert told["lookahead"]["instants"] == 12
     assert told["components"][0]["cost_us"] > 0
 
 

@@ -147,7 +147,10 @@ def _bars() -> pl.DataFrame:
     [
         (lambda: float(_bars()["close"].to_numpy().mean()), "the mean of close of all symbols"),
         (lambda: np.median(_bars()["volume"].to_numpy()[1:]) + 1e-3, ""),
-        (lambda: _bars().filter(symbol="ZQAA")["high"].std(), "the deviation of high of ZQAA"),
+        (
+            lambda: float(_bars().filter(symbol="ZQAA")["high"].to_numpy().std(ddof=1)),
+            "the deviation of high of ZQAA",
+        ),
         (lambda: 1.0 / 3.0, ""),
         (lambda: 50.0, ""),
     ],

@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from catalyst.data.lake import Lake
     from catalyst.research.audit.component_files import Found
-    from catalyst.research.audit.components import ComponentsAudit
+    from catalyst.research.audit.component_verdicts import ComponentsAudit
     from catalyst.strategy.params import Params
 
 EPILOG = """
@@ -32,6 +32,8 @@ chance, memory, data held in globals) and tried on real views of the lake and on
 
 Exit status: 0 nothing found, 1 something found, 2 wrong use.
 """
+#: Of the last session; a component of equal views can't differ, so this guards the machinery.
+_INSTANTS = 12
 
 
 def command(
@@ -52,12 +54,13 @@ def command(
     length = timeframe_named(timeframe) if timeframe else None
     opened, params, length = market_of(run, lake, length)
     try:
-        with progress(len(found) + 1) as tell:
+        with progress(len(found) + 2) as tell:
             audit = audit_components(
                 found,
                 opened,
                 params=params,
                 timeframe=length,
+                lookahead=_INSTANTS,
                 clock=time.perf_counter,
                 tell=tell,
             )
@@ -71,6 +74,7 @@ def command(
             "ok": audit.ok,
             "components": [one.as_dict() for one in audit.components],
             "near_misses": missed,
+            "lookahead": audit.lookahead.as_mapping() if audit.lookahead else None,
             "coverage": audit.coverage,
         }
         typer.echo(json.dumps(told, indent=2))
@@ -157,4 +161,6 @@ def _show(audit: ComponentsAudit, missed: list[str]) -> None:
         console.print(table)
     for text in missed:
         console.print(f"not audited: {escape(text)}")
-    console.print(escape(audit.coverage))
+    for text in (audit.lookahead_text, *audit.leaks, audit.coverage):
+        if text:
+            console.print(escape(text))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import html
 import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -19,8 +18,10 @@ from catalyst.errors import InputError, ParamsError
 from catalyst.research.audit import laws
 from catalyst.research.audit.cases import Case, cases_of, windows_of
 from catalyst.research.audit.component_files import Found, kind_of
+from catalyst.research.audit.component_verdicts import ComponentAudit, ComponentsAudit
 from catalyst.research.audit.estimates import estimated, statistics_of
 from catalyst.research.audit.laws import Finding
+from catalyst.research.audit.lookahead import audit_lookahead
 from catalyst.research.audit.looks import SESSIONS, VIEWS, looks
 from catalyst.research.audit.purity import Impurity, impurities
 from catalyst.research.audit.trial import tried
@@ -36,124 +37,6 @@ _FEW = 6
 _LENGTH = 9
 
 
-@dataclass(frozen=True)
-class ComponentAudit:
-    """Hold what was found of one component.
-
-    Attributes
-    ----------
-    name, kind
-        Such as ``my_ideas:score`` and ``technical_score``.
-    findings, notes
-        What breaks a law, and what is worth knowing.
-    reads, given
-        Bars it reads, the last included, and the most it was given; equal: all that there are.
-    compiled
-        Whether it is an njit kernel itself.
-    cost_us
-        Median microseconds a call; NaN if no clock was given.
-    step_frac
-        Its calls in a busy step as a fraction of the built-in strategy's time for that step.
-    calls
-        Calls of real arguments that it was tried with.
-    """
-
-    name: str
-    kind: str
-    findings: tuple[Finding, ...]
-    notes: tuple[Finding, ...]
-    reads: int
-    given: int
-    compiled: bool
-    cost_us: float
-    step_frac: float
-    calls: int
-
-    @property
-    def ok(self) -> bool:
-        """Tell whether nothing was found."""
-        return not self.findings
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the audit as values for JSON."""
-        return {
-            "component": self.name,
-            "kind": self.kind,
-            "ok": self.ok,
-            "findings": [{"law": one.law, "what": one.what} for one in self.findings],
-            "notes": [{"law": one.law, "what": one.what} for one in self.notes],
-            "reads_bars": self.reads,
-            "given_bars": self.given,
-            "compiled": self.compiled,
-            "cost_us": None if np.isnan(self.cost_us) else round(self.cost_us, 2),
-            "step_frac": None if np.isnan(self.step_frac) else round(self.step_frac, 4),
-            "calls": self.calls,
-        }
-
-    def rows(self) -> list[tuple[str, str]]:
-        """List law and verdict, for a table."""
-        out = []
-        for law in laws.LAWS:
-            told = [one.what for one in self.findings if one.law == law]
-            told += [f"note: {one.what}" for one in self.notes if one.law == law]
-            out.append((law, "\n".join(told) or "ok"))
-        if self.given:
-            every = ", every bar it is given" if self.reads == self.given else ""
-            out.append(("reads", f"{self.reads} of {self.given} bars{every}"))
-        if not np.isnan(self.cost_us):
-            share = "" if np.isnan(self.step_frac) else f", {self.step_frac:.1%} of a busy step"
-            compiled = "njit" if self.compiled else "plain Python"
-            out.append(("cost", f"{self.cost_us:,.1f} us a call ({compiled}){share}"))
-        return out
-
-
-@dataclass(frozen=True)
-class ComponentsAudit:
-    """Hold the audit of some components.
-
-    Attributes
-    ----------
-    components
-        One audit each.
-    coverage
-        What they were tried on, and what an audit can't see.
-    """
-
-    components: tuple[ComponentAudit, ...]
-    coverage: str
-
-    @property
-    def ok(self) -> bool:
-        """Tell whether nothing was found."""
-        return all(one.ok for one in self.components)
-
-    @property
-    def findings(self) -> list[tuple[str, Finding]]:
-        """List (component, finding)."""
-        return [(one.name, found) for one in self.components for found in one.findings]
-
-    def __repr__(self) -> str:
-        """Return a line a component, and one a finding."""
-        lines = []
-        for one in self.components:
-            lines.append(f"{one.name} ({one.kind}): {'ok' if one.ok else 'FOUND'}")
-            lines += [f"  {name}: {told}" for name, told in one.rows()]
-        return "\n".join([*lines, self.coverage])
-
-    def _repr_html_(self) -> str:
-        parts = []
-        for one in self.components:
-            verdict = "ok" if one.ok else f"{len(one.findings)} found"
-            rows = "".join(
-                f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-                f"<td style='text-align:left;white-space:pre-line'>{html.escape(told)}</td></tr>"
-                for name, told in one.rows()
-            )
-            title = f"{html.escape(one.name)} ({one.kind}): {verdict}"
-            parts.append(f"<p><b>{title}</b></p><table>{rows}</table>")
-        return "".join([*parts, f"<p>{html.escape(self.coverage)}</p>"])
-
-
 def audit_components(
     functions: Callable[..., Any]
     | Sequence[Callable[..., Any] | Found]
@@ -166,6 +49,7 @@ def audit_components(
     timeframe: str | None = None,
     sessions: int = SESSIONS,
     views: int = VIEWS,
+    lookahead: int = 0,
     clock: Callable[[], float] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> ComponentsAudit:
@@ -186,6 +70,9 @@ def audit_components(
         Base bars; None takes the finest.
     sessions, views
         How many of the last sessions, and how many views of each.
+    lookahead
+        At how many decision times of the last session to make the look-ahead audit of a run with
+        those components that load and answer; 0 for none.
     clock
         Seconds, such as `time.perf_counter`; None measures no cost.
     tell
@@ -222,7 +109,44 @@ def audit_components(
             warnings.simplefilter("ignore")
             found = [*impurities(one.function), *estimated(one.function, statistics)]
             out.append(_audited(one, found, real, params, clock, step_s))
-    return ComponentsAudit(tuple(out), _coverage(feed, real))
+    walked = None
+    sound = [one for one, audit in zip(given, out, strict=True) if _answers(audit)]
+    if lookahead and sound:
+        tell("walking beside other futures")
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            walked = audit_lookahead(
+                lake,
+                plugged(params, sound),
+                timeframe=feed.timeframe,
+                start=feed.reach[1],
+                sample=lookahead,
+                replays=False,
+            )
+    return ComponentsAudit(tuple(out), _coverage(feed, real), walked)
+
+
+def plugged(params: Params, components: Sequence[Found]) -> Params:
+    """Return a variant with components in their places; of several for one place, the first.
+
+    A pattern, a filter or an exit is added to those there are; a scored part gets a tenth of the
+    weight.
+    """
+    changed: dict[str, Any] = {}
+    for one in components:
+        if one.kind in ("patterns", "entry_filters", "exits"):
+            there = changed.get(one.kind, getattr(params, one.kind))
+            changed[one.kind] = [*there, one.function]
+        elif one.kind == "scored":
+            there = changed.get("scored", params.scored)
+            changed["scored"] = [*((c, 0.9 * w) for c, w in there), (one.function, 0.1)]
+        else:
+            changed.setdefault(one.kind, one.function)
+    return params.replace(**changed)
+
+
+def _answers(audit: ComponentAudit) -> bool:
+    return not any(one.law in ("loads", "result") for one in audit.findings)
 
 
 def user_components(params: Params) -> list[Found]:

@@ -30,7 +30,6 @@ _TRIED = 12
 _COARSE = 8
 _FILLINGS = (float("nan"), 1e6, -1.0)
 _ANY_BARS = ("patterns", "exits")
-_LOOK_BARS = 8
 
 
 @dataclass(frozen=True)
@@ -222,14 +221,3 @@ def _difference(
     if tolerance is not None:
         return "" if gap[at] <= tolerance else "bits"
     return "bits" if gap[at] <= TOLERANCE else f"{before[at]:g} became {after[at]:g}"
-
-
-def notes_on_reach(kind: str, reads: int) -> Iterator[Finding]:
-    """Yield what a reach means that a user may not expect."""
-    if kind == "exits" and reads > _LOOK_BARS:
-        yield Finding(
-            "result",
-            f"it reads {reads} bars; between scans a position is looked at with the last "
-            f"{_LOOK_BARS} only",
-            serious=False,
-        )

@@ -38,6 +38,7 @@ SESSIONS = (1, 2, 5, 10, 20, 40, 64, 128, 256)
 _LONGEST_WINDOW = 500
 _PATTERN_BARS = (5, 10, 15, 20, 30)
 _SPAN = 3
+_FEW_FRAC = 0.1
 _NEEDS_BARS = ("technical_score", "patterns", "entry_filters", "exits", "scored")
 
 
@@ -103,6 +104,9 @@ class RecursionAudit:
         days = max(days, min(calm, default=0))
         told = [f"Give a run at least {need} bars and {days} sessions before its first day:"]
         told.append("from there on nothing here changes, to the bit.")
+        soon = self._soon(sessions)
+        if soon:
+            told.append(soon)
         ends = [one.name for one in bars if one.exact == self.window]
         if ends:
             told.append(
@@ -122,6 +126,17 @@ class RecursionAudit:
                 "take a fixed number of bars."
             )
         return " ".join(told)
+
+    def _soon(self, sessions: Sequence[Warmup]) -> str:
+        calm = {one.sessions for one in self.decisions if not one.decisions_frac}
+        for n in sorted(calm):
+            worst = [p.changed_frac for one in sessions for p in one.points if p.n == n]
+            if worst and 0.0 < max(worst) <= _FEW_FRAC:
+                return (
+                    f"With {n} sessions no decision differs, and at most {max(worst):.0%} of any "
+                    "number: names that hardly trade."
+                )
+        return ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the audit as values for JSON."""
@@ -338,8 +353,9 @@ def _own_by_bars(
 
 def _by_sessions(history: Histories, lengths: Sequence[int]) -> Iterator[Warmup]:
     longest = len(history.before)
+    reach = history_sessions(history.feed.grid)
     for name in history.at(longest):
-        yield measured(
+        found = measured(
             name,
             "sessions",
             partial(history.part, name),
@@ -349,6 +365,9 @@ def _by_sessions(history: Histories, lengths: Sequence[int]) -> Iterator[Warmup]
             bound=longest,
             every=False,
         )
+        # As long as the strategy reaches back, nothing further can make a difference.
+        ends = longest if longest >= reach else None
+        yield replace(found, exact=found.exact or ends, close=found.close or ends)
 
 
 def _change(n: int, full: Answers, cut: Answers) -> DecisionChange:
