@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from collections.abc import Iterable
@@ -15,11 +16,12 @@ import pytest
 from worlds import LOOSE, action_lake, copied, daily_lake, small_lake, small_run, with_bars
 
 from catalyst import Lake, Params, replay
-from catalyst.data.figures import eastern
+from catalyst.data.figures import against, eastern
 from catalyst.data.story import Fact, Story
 from catalyst.errors import InputError
 from catalyst.research.explanation import stories
 from catalyst.research.result import Result
+from catalyst.strategy.portfolio import Entry
 from catalyst.strategy.values import BarPanel, NewsBatch
 
 
@@ -118,6 +120,12 @@ def test_article_weights_are_the_product_of_their_factors() -> None:
             product *= float(str(article[name]))
 
         assert product == article["weight"]
+
+
+def test_a_number_that_just_misses_its_threshold_does_not_look_equal_to_it() -> None:
+    assert against(1.4996, 1.5) == ("1.4996", "1.5")
+    assert against(1.2, 1.5) == ("1.2", "1.5")
+    assert against(1.5, 1.5) == ("1.5", "1.5")
 
 
 def test_the_articles_of_a_story_are_those_of_its_signal() -> None:
@@ -397,6 +405,51 @@ def test_a_direction_from_the_news_is_told_as_such() -> None:
     run = replay(small_lake(), params, end="2023-06-21")  # type: ignore[arg-type]
 
     assert "long, from the news; the news is positive" in str(next(iter(stories(run).values())))
+
+
+def leave(view: object, row: int, entry: Entry, params: Params) -> bool:
+    return entry.bars_held >= 3
+
+
+def never(view: object, rows: object, params: Params) -> object:
+    return np.zeros(len(rows), np.bool_)  # type: ignore[arg-type]
+
+
+def test_an_own_exit_and_an_own_filter_are_named() -> None:
+    params = Params.load("spec").replace(**LOOSE, exits=[leave])
+    run = replay(small_lake(), params, end="2023-06-21")  # type: ignore[arg-type]
+    refusing = replay(
+        small_lake(),
+        Params.load("spec").replace(**LOOSE, entry_filters=[never]),
+        end="2023-06-20",  # type: ignore[arg-type]
+    )
+    row = first_drop(refusing, 5, "entry_filter")
+
+    assert re.search(r"your own exit rule said so at .*:leave", texts(stories(run).values()))
+    assert ":never refused it" in texts([refusing.explain(asked(row), why_not=True)])
+
+
+def test_late_and_revised_articles_are_marked(tmp_path: Path) -> None:
+    lake = copied(small_lake(), tmp_path / "lake")
+    trade = small_run().trades.row(0, named=True)
+    at = trade["decided_at"]
+    early, late = at - dt.timedelta(hours=3), at - dt.timedelta(minutes=10)
+    row = {"headline": f"${trade['symbol']} wins approval", "source": "Reuters"}
+    for known, author in ((early, "a desk"), (late, "another desk")):
+        version = {**row, "author": author, "published_at": early, "known_at": known}
+        lake.add_news(pl.DataFrame([version]))
+    late_one = {**row, "headline": f"${trade['symbol']} beats estimates", "published_at": early}
+    lake.add_news(pl.DataFrame([{**late_one, "known_at": late}]))
+    run = replay(Lake(lake.root), Params.load("spec"), end=at.date())
+    story = run.explain(f"{trade['symbol']}@{instant(trade)}")
+    found = {
+        str(fact.values["headline"]): [d.text for d in fact.details if d.mark == "warning"]
+        for fact in story.facts()
+        if "headline" in fact.values
+    }
+
+    assert "late: known 2 h 50 min after publication" in " ".join(found[late_one["headline"]])
+    assert "revised: this version is known since" in " ".join(found[row["headline"]])
 
 
 def test_another_lake_is_refused_and_not_explained_away(tmp_path: Path) -> None:

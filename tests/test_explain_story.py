@@ -107,6 +107,16 @@ def test_facts_come_with_their_details_after_them() -> None:
     ]
 
 
+def test_folded_facts_are_left_out_of_lines_and_kept_elsewhere() -> None:
+    story = told(sections=(Section("News", (Fact("and one more", folded=(Fact("tiny"),)),)),))
+    unfolded = story.as_json()["sections"][0]["facts"][0]["folded"]
+
+    assert "tiny" not in str(story)
+    assert unfolded == [{"text": "tiny"}]
+    assert "<summary>and one more</summary><ul><li>tiny</li></ul>" in story.html()
+    assert [fact.text for fact in story.facts()][-1] == "tiny"
+
+
 def test_money_is_written_to_the_micro_dollar_and_no_longer_than_needed() -> None:
     texts = [money(n, signed=True) for n in (1_234_500_000, -30_600_001, 0, 5_000)]
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from catalyst.data.calendar import NEW_YORK
 from catalyst.strategy.money import MICRO
 
+_MOST_DIGITS = 12
 _SECOND_NS = 1_000_000_000
 
 
@@ -39,6 +40,14 @@ def number(value: float, digits: int = 2) -> str:
         return "unknown"
     text = f"{value:,.{digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def against(value: float, limit: float, digits: int = 2) -> tuple[str, str]:
+    """Write a number and what it was compared with, so that two that differ look different."""
+    texts = number(value, digits), number(limit, digits)
+    if value == limit or texts[0] != texts[1] or digits >= _MOST_DIGITS:
+        return texts
+    return against(value, limit, digits + 1)
 
 
 def percent(frac: float, digits: int = 1) -> str:

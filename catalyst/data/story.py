@@ -39,6 +39,8 @@ class Fact:
         Facts that belong under it.
     cells
         What stands in each column of its section's table; empty where it has none.
+    folded
+        Facts of the same kind that lines of text leave out; JSON has them, HTML unfolds them.
     """
 
     text: str
@@ -46,6 +48,7 @@ class Fact:
     mark: Mark = ""
     details: tuple[Fact, ...] = ()
     cells: tuple[str, ...] = ()
+    folded: tuple[Fact, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", _without_nan(self.values))
@@ -59,6 +62,8 @@ class Fact:
             out["values"] = {name: _plain(value) for name, value in self.values.items()}
         if self.details:
             out["details"] = [fact.as_json() for fact in self.details]
+        if self.folded:
+            out["folded"] = [fact.as_json() for fact in self.folded]
         return out
 
 
@@ -145,13 +150,13 @@ class Story:
         }
 
     def facts(self) -> Iterator[Fact]:
-        """Iterate over every fact, details after the fact they belong to."""
+        """Iterate over every fact, details and folded ones after the fact they belong to."""
         waiting = [fact for section in reversed(self.sections) for fact in reversed(section.facts)]
         waiting += [*reversed(self.lines), self.headline]
         while waiting:
             fact = waiting.pop()
             yield fact
-            waiting += reversed(fact.details)
+            waiting += reversed((*fact.details, *fact.folded))
 
 
 def _without_nan(values: Mapping[str, Value]) -> Mapping[str, Value]:

@@ -16,16 +16,16 @@ color:inherit;overflow-wrap:anywhere;text-align:left}
 border-bottom:1px solid rgba(128,128,128,.35)}
 .story p{margin:.1em 0}
 .story.story ul{list-style:none;margin:.1em 0;padding-left:0}
-.story.story ul ul{padding-left:1.2em;opacity:.85}
-.story li{margin:.1em 0}
-.story li::before{display:inline-block;width:1.1em;content:"·";opacity:.6}
+.story.story ul ul{opacity:.85}
+.story li{margin:.1em 0;padding-left:1.1em;position:relative}
+.story li::before{position:absolute;left:0;content:"·";opacity:.6}
 .story li.story-passed::before{content:"✓";color:#2e9e5b;opacity:1}
 .story li.story-stopped::before{content:"✗";color:#d9534f;opacity:1}
-.story .story-warning::before{display:inline-block;width:1.1em;content:"!";color:#c98a00;
-font-weight:bold;opacity:1}
+.story li.story-warning::before{content:"!";color:#c98a00;font-weight:bold;opacity:1}
 .story .story-gain{color:#2e9e5b}
 .story .story-loss,.story li.story-stopped{color:#d9534f}
 .story .story-quiet{opacity:.7}
+.story summary{cursor:pointer}
 .story-scroll{overflow-x:auto}
 .story table{border-collapse:collapse;margin:.2em 0;font-variant-numeric:tabular-nums;
 background:none;color:inherit}
@@ -74,7 +74,13 @@ def _list(facts: tuple[Fact, ...]) -> Iterator[str]:
         return
     yield "<ul>"
     for fact in facts:
-        yield f"<li{_class(fact)}>{_text(fact.text)}"
+        yield f"<li{_class(fact)}>"
+        if fact.folded:
+            yield f"<details><summary>{_text(fact.text)}</summary>"
+            yield from _list(fact.folded)
+            yield "</details>"
+        else:
+            yield _text(fact.text)
         yield from _list(fact.details)
         yield "</li>"
     yield "</ul>"

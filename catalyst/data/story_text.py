@@ -87,7 +87,8 @@ def _table(columns: tuple[str, ...], rows: list[Fact], width: int) -> list[Line]
 def _fact(fact: Fact, width: int, depth: int, *, bullet: str = _BULLET) -> Iterator[Line]:
     indent = "  " * depth
     first = indent + _SIGNS.get(fact.mark, bullet)
-    yield from _wrapped(fact.text, width, first, " " * len(first), fact.mark)
+    text = f"{fact.text} (all of them in JSON)" if fact.folded else fact.text
+    yield from _wrapped(text, width, first, " " * len(first), fact.mark)
     for detail in fact.details:
         yield from _fact(detail, width, depth + 1)
 

@@ -24,6 +24,8 @@ def visible(text: str | None) -> str:
     """
     if not text:
         return ""
+    if text.isascii() and text.isprintable() and "&" not in text and len(text) <= SHOWN_CHARACTERS:
+        return " ".join(text.split())
     shown: list[str] = []
     marks = 0
     undone = html.unescape(text[:SHOWN_CHARACTERS])

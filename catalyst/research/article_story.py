@@ -8,7 +8,7 @@ from catalyst.data.figures import count, eastern, iso_utc, money, number
 from catalyst.data.story import Fact, Section, Story, Value
 from catalyst.data.visible import visible
 from catalyst.errors import InputError
-from catalyst.research.run_books import Row, RunBooks
+from catalyst.research.run_books import Row, RunBooks, rows_of
 from catalyst.strategy.clock import DAY_NS
 
 _MOST = 20
@@ -22,7 +22,8 @@ def article_story(books: RunBooks, news_id: str) -> Story:
     InputError
         If the lake doesn't hold it.
     """
-    signals = [s for s in books.signals.values() if news_id in s["news_ids"]]
+    counted = books.frame("signals").filter(pl.col("news_ids").list.contains(news_id))
+    signals = rows_of(counted)
     versions = _versions(books, news_id, signals)
     latest = versions[-1]
     facts = tuple(_version(row) for row in versions)

@@ -27,7 +27,7 @@ from catalyst.strategy.news import catalyst_scores, category_names, sign
 from catalyst.strategy.params import CATEGORIES, Params
 from catalyst.strategy.values import MarketState, NewsBatch
 
-_TOLD_WHOLE = 5
+_TOLD_WHOLE, _TOLD = 5, 12
 _SIGNS = {1: "positive", -1: "negative", 0: "neutral"}
 _STATES = {state: state.label.replace("_", "-") for state in MarketState}
 
@@ -217,12 +217,19 @@ def sum_fact(total: float, score: float, direction: float, params: Params) -> Fa
 def article_facts(
     rows: list[Row], news: NewsBatch, asof_ns: int, every: list[Weight]
 ) -> tuple[Fact, ...]:
-    """Tell of all articles, the heaviest first; from the sixth on in short."""
+    """Tell of all articles, the heaviest first; from the sixth on in short, then folded."""
     heaviest = sorted(range(len(rows)), key=lambda r: (-every[r].total, r))
-    return tuple(
+    facts = tuple(
         article_fact(rows[r], news, r, asof_ns, weight=every[r], short=place >= _TOLD_WHOLE)
         for place, r in enumerate(heaviest)
     )
+    if len(facts) <= _TOLD + 1:
+        return facts
+    lighter = sum(every[r].total for r in heaviest[_TOLD:])
+    n = len(facts) - _TOLD
+    said = f"and {n} lighter ones, their weights sum to {_weight(lighter)}"
+    rest = Fact(said, {"articles": n, "weight_of_the_rest": lighter}, folded=facts[_TOLD:])
+    return (*facts[:_TOLD], rest)
 
 
 def article_fact(

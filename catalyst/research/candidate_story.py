@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from catalyst.data.figures import count, eastern, iso_utc, number, percent, price
+from catalyst.data.figures import against, count, eastern, iso_utc, number, percent, price
 from catalyst.data.story import Fact, Section, Story, Value
 from catalyst.errors import InputError
 from catalyst.research.article_weights import Headlines, news_section, only
@@ -59,7 +59,8 @@ def stopped_story(
     sections = [news_section(books, headlines, known, symbol, recorded), funnel]
     wanted = _wanted(books, known, symbol, stopped, row)
     sections.append(Section("What would have had to be different", tuple(wanted)))
-    said = "had no news that counted" if stopped == "no_news" else _said(stopped)
+    said = "had no news that counted" if stopped == "no_news" else labelled(stopped)
+    said += "" if row is None or row["passed"] else numbers_text(stopped, row)
     values: dict[str, Value] = {
         "symbol": symbol,
         "decided_at": iso_utc(known.asof_ns),
@@ -71,13 +72,15 @@ def stopped_story(
     return Story(
         "why_not",
         Fact(f"{symbol} was not traded at {eastern(known.asof_ns)}: it {said}"),
+        (Fact(books.label, mark="quiet"), *_short(wanted)),
         sections=tuple(sections),
         values=values,
     )
 
 
-def _said(reason: str) -> str:
-    return REASONS[reason].text if reason in REASONS else reason
+def _short(wanted: list[Fact]) -> tuple[Fact, ...]:
+    asked = [fact.text for fact in wanted if fact.mark != "quiet"]
+    return (Fact(f"Wanted: {'; '.join(asked)}"),) if asked else ()
 
 
 def _row(books: RunBooks, asof_ns: int, symbol: str) -> Row | None:
@@ -196,6 +199,7 @@ def held_story(books: RunBooks, sections: list[Section], signal: Row, known: Kno
             f"{signal['symbol']} was not traded at {eastern(known.asof_ns)}: its signal was "
             f"{reason.text}"
         ),
+        _short(wanted),
         sections=tuple(sections),
         values={
             "symbol": signal["symbol"],
@@ -237,6 +241,7 @@ def day_story(books: RunBooks, session: Session, symbol: str) -> Story:
     """Tell a symbol's day scan by scan: which rule stopped it when, and how close it came."""
     scans = [at for at in books.scans(session) if at in books.seq_of]
     books.read_candidates(scans)
+    books.read_signals(scans)
     steps = [(at, *_step(books, session, at, symbol)) for at in scans]
     facts = []
     for label, group in groupby(steps, key=lambda step: step[1]):
@@ -316,7 +321,9 @@ def labelled(label: str) -> str:
     """Write what a rule says of a symbol."""
     if label == "traded":
         return "traded"
-    return "no news that counted" if label == "no_news" else _said(label)
+    if label == "no_news":
+        return "no news that counted"
+    return REASONS[label].text if label in REASONS else label
 
 
 def numbers_text(label: str, row: Row) -> str:
@@ -332,6 +339,7 @@ def numbers_text(label: str, row: Row) -> str:
         return f" ({percent(value, 2)}, limit {percent(limit, 2)})"
     if label == "quiet_time":
         return f" ({number(value)} min before it, {number(limit)} min are kept free)"
+    had, asked = against(value, limit)
     if label == "rank":
-        return f" ({number(value)}, the last one in had {number(limit)})"
-    return f" ({number(value)} of {number(limit)})"
+        return f" ({had}, the last one in had {asked})"
+    return f" ({had} of {asked})"

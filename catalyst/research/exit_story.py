@@ -57,12 +57,8 @@ def exit_section(
     fills = [f for f in books.fills_by_entry.get(entry_id, []) if f["role"] != "entry"]
     decided = _decided(books, entry_id)
     facts = []
-    told: set[str] = set()
     orders = {o["order_id"]: o for o in books.orders_by_entry[entry_id]}
-    for role in dict.fromkeys([*(o["role"] for o in decided), *(f["role"] for f in fills)]):
-        if role in told:
-            continue
-        told.add(role)
+    for role in dict.fromkeys([*(f["role"] for f in fills), *(o["role"] for o in decided)]):
         order = next((o for o in decided if o["role"] == role), None)
         if order is None:
             first = next(f for f in fills if f["role"] == role)
@@ -81,6 +77,8 @@ def exit_section(
             facts.append(_watched(books, entry_id, order))
     if not facts and trade is None:
         return None
+    if not facts:
+        facts.append(Fact("a split left less than one share, and its fraction was paid out"))
     title = f"Exit: {reasons_text(trade['exit_reason'])}" if trade else "Exit: begun, not finished"
     return Section(title, tuple(facts))
 
@@ -158,7 +156,7 @@ def _level(books: RunBooks, entry_id: str, role: str, at: int) -> float | None:
     ]
     if before:
         return float(before[-1]["stop_price"])
-    signal = books.signals[orders[0]["signal_id"]]
+    signal = books.signal(orders[0]["signal_id"])
     return float(signal["stop"]) if role == "stop" else None
 
 
@@ -190,13 +188,15 @@ def _time_stop(books: RunBooks, signal: Row, entry_id: str, order: Row) -> Fact:
     mean = cost / shares / MICRO
     waited = at - fills[0]["filled_at"]
     asked = (
-        f"{p.time_stop_bars} daily bars" if books.grid.daily else f"{number(p.time_stop_hours)} h"
+        f"daily bar {p.time_stop_bars} on"
+        if books.grid.daily
+        else f"{number(p.time_stop_hours)} h on"
     )
     worse = "below" if signal["side"] == "long" else "above"
     same = "at" if close == mean else worse
     return Fact(
-        f"{span(waited)} after the entry (limit {asked}) the close {price(close)} was {same} the "
-        f"average entry price {price(mean)}, decided {eastern(at)}",
+        f"{span(waited)} after the entry (asked from {asked}) the close {price(close)} was {same} "
+        f"the average entry price {price(mean)}, decided {eastern(at)}",
         {
             "role": "time_stop",
             "close": close,

@@ -10,7 +10,7 @@ import datetime as dt
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from catalyst.data.figures import eastern, iso_utc
+from catalyst.data.figures import count, eastern, iso_utc, number
 from catalyst.data.story import Fact, Section, Story, Value
 from catalyst.errors import InputError
 from catalyst.research.article_story import article_story
@@ -18,7 +18,7 @@ from catalyst.research.article_weights import Headlines, news_section
 from catalyst.research.candidate_story import day_story, held_story, stopped_story
 from catalyst.research.exit_story import exit_section, exit_stops
 from catalyst.research.funnel_story import funnel_section
-from catalyst.research.pattern_parts import pattern_section
+from catalyst.research.pattern_parts import BEST, pattern_section
 from catalyst.research.risk_story import risk_section
 from catalyst.research.run_books import Row, RunBooks
 from catalyst.research.session_story import session_story
@@ -115,8 +115,9 @@ def _entries(books: RunBooks, entry_ids: list[str]) -> dict[str, Story]:
     stops: dict[int, set[str]] = defaultdict(set)
     signals: dict[int, list[Row]] = defaultdict(list)
     reversals: set[int] = set()
+    books.read_signals(books.orders_by_entry[name][0]["submitted_at"] for name in entry_ids)
     for entry_id in entry_ids:
-        signal = books.signals[books.orders_by_entry[entry_id][0]["signal_id"]]
+        signal = books.signal_of(entry_id)
         signals[signal["decided_at"]].append(signal)
         stops[signal["decided_at"]].add(signal["symbol"])
         for at in exit_stops(books, entry_id):
@@ -134,7 +135,7 @@ def _entries(books: RunBooks, entry_ids: list[str]) -> dict[str, Story]:
             seen[known.asof_ns] = known
     out = {}
     for entry_id in entry_ids:
-        signal = books.signals[books.orders_by_entry[entry_id][0]["signal_id"]]
+        signal = books.signal_of(entry_id)
         trade = trades.get(signal["signal_id"])
         sections = [
             *decided[signal["signal_id"]],
@@ -178,13 +179,25 @@ def _entry_story(
     name = f"trade {trade['trade_id']}" if trade else f"entry {entry_id}"
     line = f"{books.label}, decided {eastern(signal['decided_at'])}{lasted}, {name}"
     first = headline(books, signal, entry_id, trade)
-    return Story(
-        kind,
-        first,
-        (Fact(line, mark="quiet"),),
-        tuple(section for section in sections if section is not None),
-        values | dict(first.values),
-    )
+    told = tuple(section for section in sections if section is not None)
+    lines = (Fact(line, mark="quiet"), _in_short(signal, told), *_out_short(told))
+    return Story(kind, first, lines, told, values | dict(first.values))
+
+
+def _in_short(signal: Row, sections: tuple[Section, ...]) -> Fact:
+    news, patterns = sections[0].facts, sections[2]
+    n = len(signal["news_ids"])
+    best = next((p.text for p in patterns.facts if p.text.endswith(BEST)), "no pattern")
+    reasons = [best.removesuffix(BEST)]
+    if n:
+        more = f" and {count(n - 1, 'article')} more" if n > 1 else ""
+        reasons.insert(0, f"{news[0].text}{more}, catalyst {number(signal['catalyst_score'])}")
+    return Fact(f"In: {'; '.join(reasons)}; confidence {number(signal['confidence'])}")
+
+
+def _out_short(sections: tuple[Section, ...]) -> tuple[Fact, ...]:
+    found = [s for s in sections if s.title.startswith("Exit")]
+    return tuple(Fact(f"Out: {'; '.join(f.text for f in s.facts)}") for s in found)
 
 
 def _decision(books: RunBooks, headlines: Headlines, known: Known, signal: Row) -> list[Section]:
@@ -229,7 +242,8 @@ def _signal(books: RunBooks, signal: Row, *, why_not: bool = False) -> Story:
         return Story("why_not", Fact(said), (line,), tuple(sections), values)
     story = held_story(books, sections, signal, known)
     if why_not:
-        return Story(story.kind, story.headline, (line,), story.sections, story.values)
+        lines = (line, *story.lines)
+        return Story(story.kind, story.headline, lines, story.sections, story.values)
     first = Fact(
         f"{signal['symbol']}: a signal with confidence {signal['confidence']:.2f} at "
         f"{eastern(signal['decided_at'])}, {hold_fact(signal).text}"
@@ -271,7 +285,7 @@ def _by_id(books: RunBooks, text: str) -> Story:
     if found.kind == "news":
         return article_story(books, found.id)
     if found.kind == "signal":
-        return _signal(books, books.signals[found.id])
+        return _signal(books, books.signal(found.id))
     if found.kind == "pattern":
         row = books.rows("patterns", pattern_id=found.id)[0]
         signals = books.signals_at(row["decided_at"])
@@ -285,4 +299,4 @@ def _by_id(books: RunBooks, text: str) -> Story:
     else:
         entry_id = books.rows("fills", fill_id=found.id)[0]["entry_id"]
         signal_id = books.orders_by_entry[entry_id][0]["signal_id"]
-    return _signal(books, books.signals[signal_id])
+    return _signal(books, books.signal(signal_id))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catalyst.data.figures import count, eastern, number, price
+from catalyst.data.figures import against, count, eastern, number, price
 from catalyst.data.story import Fact, Section, Value
 from catalyst.data.visible import visible
 from catalyst.errors import InputError
@@ -107,13 +107,14 @@ def validation(survey: Survey, i: int, params: Params) -> list[Rule]:
         )
     if has_history:
         more = f", {number(p.rvol_min / rvol)} times as much as it had" if rvol > 0 else ""
+        had, least = against(rvol, p.rvol_min)
         rules.append(
             Rule(
                 "rvol_min",
                 rvol >= p.rvol_min,
                 rvol,
                 p.rvol_min,
-                f"relative volume {number(rvol)}, at least {number(p.rvol_min)}",
+                f"relative volume {had}, at least {least}",
                 f"{number(p.rvol_min)} times its usual volume by then{more}",
             )
         )
@@ -221,7 +222,8 @@ def _second_stage(books: RunBooks, row: Row) -> Fact:
     values = row_values(row) | {"rank": rank, "of": n}
     text = f"{p.catalyst_count} by catalyst: score {number(row['value'])}"
     if p.catalyst_required:
-        text += f", at least {number(p.catalyst_min)}"
+        had, least = against(row["value"], p.catalyst_min)
+        text = f"{p.catalyst_count} by catalyst: score {had}, at least {least}"
         values["catalyst_min"] = p.catalyst_min
     if row["reason"] == "catalyst_min":
         return Fact(text, values, "stopped")

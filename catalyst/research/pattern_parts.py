@@ -43,6 +43,10 @@ _NAMES = {
 _SIDES = {1: "bullish", -1: "bearish", 0: "without a direction"}
 
 
+BEST = " (the best)"
+"""What the sentence of a signal's best pattern ends with."""
+
+
 class Shape(NamedTuple):
     """Hold what a timeframe's last bars say beside their pattern.
 
@@ -157,7 +161,7 @@ def _pattern_fact(
     check(f"confidence of {pattern.name}", confidence, pattern.confidence)
     values |= {"confidence": confidence, "trend": trend, "more_volume": shape.more_volume}
     label = timeframe_label(pattern.timeframe_ns)
-    star = " (the best)" if best else ""
+    star = BEST if best else ""
     details = (Fact(", ".join(steps)), *_bars(view, row, pattern, span))
     text = f"{pattern_name(pattern.name)} on {label}, {_SIDES[side]}: {number(confidence)}{star}"
     return Fact(text, values, details=details)

@@ -56,6 +56,8 @@ class RunBooks:
         self.summary = result.summary
         self.timeframe: str = self.summary["timeframe"]
         self._candidates: dict[int, list[Row]] = {}
+        self._signals: dict[int, list[Row]] = {}
+        self._frames: dict[str, pl.DataFrame] = {}
 
     @cached_property
     def grid(self) -> Grid:
@@ -104,12 +106,15 @@ class RunBooks:
 
     def frame(self, table: str) -> pl.DataFrame:
         """Return a table, instants as int64 ns."""
+        if table in self._frames:
+            return self._frames[table]
         frame: pl.DataFrame = getattr(self.result, table)
-        return frame.with_columns(
+        self._frames[table] = frame.with_columns(
             pl.col(name).cast(pl.Int64)
             for name, kind in frame.schema.items()
             if isinstance(kind, pl.Datetime)
         )
+        return self._frames[table]
 
     def rows(self, table: str, **equal: object) -> list[Row]:
         """Return the rows whose columns have some values, in the order of the table."""
@@ -121,18 +126,20 @@ class RunBooks:
             )
         return rows_of(frame)
 
-    def by(self, table: str, column: str) -> dict[Any, list[Row]]:
-        """Return all rows of a table by the value of a column."""
+    def by(self, table: str, column: str, *, but: object = None) -> dict[Any, list[Row]]:
+        """Return the rows of a table by the value of a column, but for one value."""
         out: dict[Any, list[Row]] = defaultdict(list)
-        for row in rows_of(self.frame(table)):
+        frame = self.frame(table)
+        if but is not None:
+            frame = frame.filter(pl.col(column) != but)
+        for row in rows_of(frame):
             out[row[column]].append(row)
         return out
 
     @cached_property
     def orders_by_entry(self) -> dict[str, list[Row]]:
         """Return orders by entry, in the order in which they were sent."""
-        found = self.by("orders", "entry_id")
-        found.pop("", None)
+        found = self.by("orders", "entry_id", but="")
         for rows in found.values():
             rows.sort(key=lambda row: row["submitted_at"])
         return found
@@ -145,7 +152,6 @@ class RunBooks:
     @cached_property
     def lives(self) -> list[tuple[int, int, str]]:
         """Return when each entry was placed, when it was over at the latest (ns), and its id."""
-        decided = {seq: ns for ns, seq in self.seq_of.items()}
         closed = set(self.frame("trades")["signal_id"])
         out = []
         for entry_id, orders in self.orders_by_entry.items():
@@ -154,7 +160,7 @@ class RunBooks:
             if not fills:
                 over_ns = self.expiry_ns(placed_ns)
             elif orders[0]["signal_id"] in closed:
-                over_ns = max(decided.get(f["decided_seq"], _FAR_NS) for f in fills)
+                over_ns = max(self.decided_ns(f["decided_seq"]) for f in fills)
             else:
                 over_ns = _FAR_NS
             out.append((placed_ns, over_ns, entry_id))
@@ -197,18 +203,28 @@ class RunBooks:
         """Return the number of the last decision at each instant."""
         return dict(self.frame("decisions").select("decided_at", "seq").rows())
 
-    @cached_property
-    def _signals_by_ns(self) -> dict[int, list[Row]]:
-        return self.by("signals", "decided_at")
+    def read_signals(self, instants: Iterable[int]) -> None:
+        """Fetch the signals of many instants at once, for `signals_at`."""
+        wanted = sorted(set(instants) - self._signals.keys())
+        self._signals.update({ns: [] for ns in wanted})
+        for row in self.rows("signals", decided_at=wanted):
+            self._signals[row["decided_at"]].append(row)
 
     def signals_at(self, asof_ns: int) -> list[Row]:
         """Return the signals of an instant in the order in which they were served."""
-        return self._signals_by_ns.get(asof_ns, [])
+        if asof_ns not in self._signals:
+            self.read_signals([asof_ns])
+        return self._signals[asof_ns]
 
-    @cached_property
-    def signals(self) -> dict[str, Row]:
-        """Return every signal by its id, in the order of the run."""
-        return {row["signal_id"]: row for rows in self._signals_by_ns.values() for row in rows}
+    def signal_of(self, entry_id: str) -> Row:
+        """Return the signal that began an entry."""
+        order = self.orders_by_entry[entry_id][0]
+        signals = self.signals_at(order["submitted_at"])
+        return next(s for s in signals if s["signal_id"] == order["signal_id"])
+
+    def signal(self, signal_id: str) -> Row:
+        """Return one signal."""
+        return self.rows("signals", signal_id=signal_id)[0]
 
     def day_start_micro(self, session: Session) -> int:
         """Return equity at the mark of the session before, micro-dollars."""
@@ -221,6 +237,14 @@ class RunBooks:
     @cached_property
     def _equity_ns(self) -> list[int]:
         return sorted(self.equity_rows)
+
+    @cached_property
+    def _ns_of(self) -> dict[int, int]:
+        return dict(self.frame("decisions").select("seq", "decided_at").rows())
+
+    def decided_ns(self, seq: int) -> int:
+        """Return the instant of a decision."""
+        return self._ns_of[seq]
 
     def read_candidates(self, instants: Iterable[int]) -> None:
         """Fetch the candidates of many instants at once, for `candidates`."""

@@ -25,6 +25,7 @@ def session_story(books: RunBooks, session: Session) -> Story:
     """Tell a session of a run."""
     date = str(day_to_date(session.day))
     scans = [at for at in books.scans(session) if at in books.seq_of]
+    books.read_signals(scans)
     signals = [s for at in scans for s in books.signals_at(at)]
     intents = [s for s in signals if s["outcome"] == "intent"]
     filled = [
@@ -136,7 +137,7 @@ def _funnel(books: RunBooks, scans: list[int]) -> Section:
         for rule, n in sorted(found, key=lambda pair: (-pair[1], pair[0])):
             who = {row["symbol"] for row in rows if row["reason"] == rule}
             limit = _threshold(rows, rule)
-            said = f"{n:,} times: {labelled(rule)}{limit} ({count(len(who), 'symbol')})"
+            said = f"{count(n, 'time')}: {labelled(rule)}{limit} ({count(len(who), 'symbol')})"
             details.append(Fact(said, {"rule": rule, "count": n, "symbols": len(who)}, "stopped"))
         facts.append(
             Fact(
@@ -168,7 +169,7 @@ def _signals(signals: list[Row]) -> Section:
             continue
         rules: Counter[str] = Counter(s["rule"] for s in rows if s["rule"])
         details = tuple(
-            Fact(f"{n:,} times: {labelled(rule)}", {"rule": rule, "count": n}, "stopped")
+            Fact(f"{count(n, 'time')}: {labelled(rule)}", {"rule": rule, "count": n}, "stopped")
             for rule, n in sorted(rules.items(), key=lambda pair: (-pair[1], pair[0]))
         )
         if outcome == "intent":

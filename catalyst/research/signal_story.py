@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalyst.data.figures import number, percent, price
+from catalyst.data.figures import against, number, percent, price
 from catalyst.data.story import Fact, Section, Value
 from catalyst.research.article_weights import check
 from catalyst.research.funnel_story import REASONS
@@ -119,8 +119,9 @@ def hold_fact(signal: Row) -> Fact:
 
 def _compared(signal: Row) -> str:
     rule, value, limit = signal["rule"], signal["value"], signal["threshold"]
+    had, least = against(value, limit)
     texts = {
-        "confidence_min": f": {number(value)}, at least {number(limit)}",
+        "confidence_min": f": {had}, at least {least}",
         "neutral_catalyst": f": {value:+.3f}, within ±{number(limit)}",
         "positions_max": f": {number(value)} of {number(limit)}",
         "entries_a_day": f": {number(value)} of {number(limit)}",

@@ -135,7 +135,7 @@ def fills_section(books: RunBooks, entry_id: str) -> Section:
     facts = []
     for fill in fills:
         name = role_name(fill["role"])
-        when = eastern(fill["filled_at"])
+        when, bar = eastern(fill["filled_at"]), _bar(books, fill)
         verb = "bought" if fill["side"] == "buy" else "sold"
         taken = money(fill["slippage"])
         values: dict[str, Value] = {
@@ -151,8 +151,8 @@ def fills_section(books: RunBooks, entry_id: str) -> Section:
         }
         facts.append(
             Fact(
-                f"{when}: {verb} {fill['quantity']:,} at {price(fill['price'])} ({name}), slippage "
-                f"{taken}, fee {money(fill['fee'])}",
+                f"{when}: {verb} {fill['quantity']:,} at {price(fill['price'])} ({name}), {bar}, "
+                f"slippage {taken}, fee {money(fill['fee'])}",
                 values,
                 cells=(
                     when,
@@ -160,14 +160,26 @@ def fills_section(books: RunBooks, entry_id: str) -> Section:
                     f"{fill['quantity']:,}",
                     price(fill["price"]),
                     name,
+                    bar,
                     taken,
                     money(fill["fee"]),
                 ),
             )
         )
     facts += [_action_fact(action) for action in books.adjustments_by_entry.get(entry_id, [])]
-    columns = ("filled", "", "shares", "price", "for", "slippage", "fee")
+    columns = ("filled", "", "shares", "price", "for", "in the bar", "slippage", "fee")
     return Section(f"Fills: {len(fills)}", tuple(facts), columns)
+
+
+def _bar(books: RunBooks, fill: Row) -> str:
+    """Write which bar a fill met: it ended with the decision that was handed the fill."""
+    end_ns = books.decided_ns(fill["decided_seq"])
+    inside = fill["filled_at"] == end_ns
+    if books.grid.daily:
+        return f"of {eastern(end_ns)[:10]}{'' if inside else ', open'}"
+    start = eastern(end_ns - books.grid.timeframe_ns, date=False, marked=False)
+    end = eastern(end_ns, date=False, marked=False)
+    return f"{start}-{end}{'' if inside else ', open'}"
 
 
 def _action_fact(action: Row) -> Fact:
