@@ -398,6 +398,16 @@ def test_a_refusal_says_which_filter_it_was() -> None:
     assert refused.height > 10
 
 
+def test_an_exit_sees_whole_windows_between_scans() -> None:
+    seen = argued("view, row, entry, params", "return bool(view.base.count[row] < 200)")
+    frames = argued("view, row, entry, params", "return not view.frames", name="frames")
+    params = SPEC.replace(exits=["flatten", seen, frames], scan_minutes=30, **LOOSE)
+    run = replay(small_lake(), params, start=tail())
+
+    assert run.trades.height > 3
+    assert "manual" not in set(run.trades["exit_reason"])
+
+
 # --- the hash ----------------------------------------------------------------------------------
 
 PLAIN = "def f(x):\n    return None if x else (1, g(x, k=2), [y for y in x])\n"

@@ -25,7 +25,7 @@ from catalyst.strategy.history import FRAME_BARS, History, Rows
 from catalyst.strategy.news import empty_news
 from catalyst.strategy.params import Params
 from catalyst.strategy.portfolio import Action
-from catalyst.strategy.session import Look
+from catalyst.strategy.session import Look, sees_whole_windows
 from catalyst.strategy.values import Bytes, Floats, Ints, MarketView, NewsBatch, Session, Survey
 
 _LOOK_BARS = 8
@@ -325,8 +325,9 @@ class Market:
         """Copy out the view of an instant."""
         history, session = self.history, self.history.session
         frames, slots = [], []
-        depth = self.params.technical.window if ask.scan else _LOOK_BARS
-        for length in history.frame_ns if ask.scan else ():
+        whole = sees_whole_windows(ask, self.params)
+        depth = self.params.technical.window if whole else _LOOK_BARS
+        for length in history.frame_ns if whole else ():
             frames.append(
                 history.panel(ask.symbols, FRAME_BARS, asof_ns=ask.asof_ns, frame_ns=length)
             )
@@ -350,7 +351,7 @@ class Market:
             ask.symbols,
             history.panel(ask.symbols, depth, asof_ns=ask.asof_ns),
             tuple(frames),
-            history.frame_ns if ask.scan else (),
+            history.frame_ns if whole else (),
             tuple(slots),
         )
 

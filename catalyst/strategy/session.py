@@ -48,7 +48,7 @@ class Look:
     symbols : int32[k]
         Ascending.
     scan, choose
-        As in the view: a look needs the last bars only, a scan the whole windows.
+        As in the view; see `sees_whole_windows` for how many bars are needed.
     """
 
     asof_ns: int
@@ -56,6 +56,15 @@ class Look:
     survey: Survey
     scan: bool
     choose: bool
+
+
+def sees_whole_windows(ask: Look, params: Params) -> bool:
+    """Tell whether a look needs whole windows and every timeframe, or the last bars only.
+
+    Scans do. Between them the built-in exits ask for the last bars; an exit of the user's own may
+    ask for any, and would otherwise leave by another rule than at a scan.
+    """
+    return ask.scan or any(component.function is not None for component in params.exits)
 
 
 @dataclass(frozen=True)
