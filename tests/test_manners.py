@@ -14,16 +14,17 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from conftest import REPOSITORY
 from worlds import copied, small_lake, small_run
 
 from catalyst.cli.app import app, main
+from catalyst.cli.reference import MARK, commands, examples, reference
 
 # typer keeps the classes of its commands to itself.
 Command = Any
@@ -99,28 +100,10 @@ def wait_for(folder: Path, pattern: str, running: subprocess.Popen[str]) -> None
         time.sleep(0.005)
 
 
-def commands(
-    group: Command, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Command]]:
-    """Walk the tree: every command with the words that lead to it."""
-    for name, found in sorted(group.commands.items()):
-        below = hasattr(found, "commands")
-        if not below or found.invoke_without_command:
-            yield (*path, name), found
-        if below:
-            yield from commands(found, (*path, name))
-
-
 COMMANDS = list(commands(typer.main.get_command(app)))
 EACH_COMMAND = pytest.mark.parametrize(
     ("path", "command"), COMMANDS, ids=[" ".join(path) for path, _ in COMMANDS]
 )
-
-
-def examples(command: Command) -> list[list[str]]:
-    text = re.sub(r"\\\n\s*", "", command.epilog or "")
-    lines = [line.strip() for line in text.splitlines() if line.startswith("    catalyst ")]
-    return [shlex.split(line.partition(" | ")[0], comments=True)[1:] for line in lines]
 
 
 def parse(words: list[str]) -> list[str]:
@@ -142,11 +125,11 @@ def parse(words: list[str]) -> list[str]:
 def test_every_command_has_help_with_examples_that_parse(
     path: tuple[str, ...], command: Command
 ) -> None:
-    found = examples(command)
+    found = [shlex.split(line.partition(" | ")[0], comments=True)[1:] for line in examples(command)]
 
     assert "**Examples**" in command.epilog
     assert found
-    assert all(parse(words) == list(path) for words in found)
+    assert all(parse(words)[: len(path)] == list(path) for words in found)
 
 
 @EACH_COMMAND
@@ -166,6 +149,14 @@ def test_every_command_that_a_machine_may_read_speaks_json(
     options = {option for one in command.params for option in one.opts}
 
     assert ("--json" in options) == (" ".join(path) not in WITHOUT_JSON)
+
+
+def test_the_reference_is_what_the_commands_say_of_themselves() -> None:
+    page = (REPOSITORY / "docs" / "command-line.md").read_text(encoding="utf-8")
+    written = page.partition(MARK)[2]
+
+    # If not: python -m catalyst.cli.reference
+    assert written == f"\n{reference()}"
 
 
 def test_help_is_whole_on_a_narrow_terminal_and_without_colours(place: Path) -> None:
@@ -272,6 +263,30 @@ def test_a_signal_to_stop_leaves_a_lake_as_it_was(
     assert summary.returncode == 2
     assert "is empty" in summary.stderr or "no lake" in summary.stderr
     assert list((place / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["audit", "--components", str(REPOSITORY / "examples" / "volume_spike.py")],
+        ["data", "check"],
+        ["report", "--run", "run"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_a_long_command_that_is_stopped_says_so_in_one_line(words: list[str], place: Path) -> None:
+    lake = small_lake().root
+    small_run().save(place / "run")
+    there = sorted(place.rglob("*"))
+    running = started(*words, "--lake", lake)
+    # By then it has read what it was told, and is far from done.
+    time.sleep(1.0)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+
+    assert (running.returncode, out) == (130, "")
+    assert err == "catalyst: interrupted; nothing was left half done\n"
+    assert [path for path in sorted(place.rglob("*")) if "home" not in path.parts] == there
 
 
 # --- streams -----------------------------------------------------------------------------------
