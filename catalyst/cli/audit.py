@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from catalyst.cli import audit_components, audit_recursion
+from catalyst.cli import audit_components, audit_lookahead, audit_recursion
 from catalyst.errors import InputError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
+app.command("lookahead", epilog=audit_lookahead.EPILOG)(audit_lookahead.command)
 app.command("recursion", epilog=audit_recursion.EPILOG)(audit_recursion.command)
 
 

@@ -48,6 +48,18 @@ def check_known(told: Told, original: Original, findings: Findings) -> None:
             if found is not None:
                 difference, at_ns = found
                 findings.add(at_ns, "lake", "facts", difference)
+        if kind == "actions" and label in own:
+            for invented in _invented(rows, own[label]):
+                findings.add(None, "lake", "fill", invented)
+
+
+def _invented(given: pl.DataFrame, own: pl.DataFrame) -> Iterator[Difference]:
+    # The broker books what falls on the day, known or not.
+    key = ["symbol", "ex_date", "kind", "value"]
+    booked = given.filter(pl.col("kind").is_in(["split", "dividend"]))
+    for symbol, day, kind, value in booked.join(own, on=key, how="anti").select(key).rows():
+        what = f"a {kind} on {day}, a day on which the lake has no such"
+        yield Difference(symbol, what, "none", f"{value:g}")
 
 
 def check_start(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from catalyst.research.audit.differences import clock
 from catalyst.research.audit.lockstep import Walk
+from catalyst.research.audit.worlds import NEAR_SESSIONS
 from catalyst.strategy.params import Params
 
 
@@ -52,7 +53,9 @@ def coverage(walk: Walk, replays: Sequence[int], components: int) -> str:
     compared = ["survey", "view", "fills", "decision"]
     if plugs.loader is not None:
         near = walk.told is not None and walk.told.near
-        compared.insert(0, "the loader's rows" + (" of the last 10 sessions" if near else ""))
+        compared.insert(
+            0, "the loader's rows" + (f" of the last {NEAR_SESSIONS} sessions" if near else "")
+        )
     exact = "to the bit" if plugs.loader is None and plugs.view_builder is None else "to 1e-9"
     lines.append(f"Compared: {', '.join(compared)}, {exact}.")
     if plugs.loader is not None and walk.own is None:
@@ -65,6 +68,8 @@ def coverage(walk: Walk, replays: Sequence[int], components: int) -> str:
             f"The loader alters bars (in {walk.own.altered:,} sessions of a symbol): fills on them "
             "are not vouched for."
         )
+    if not plugs.plant(walk.original):
+        lines.append("No bar of the lake arrived late or was corrected, so no such were planted.")
     if walk.original.universe.is_empty():
         lines.append("The lake has no memberships, so none were planted.")
     if components:
@@ -85,7 +90,7 @@ def coverage(walk: Walk, replays: Sequence[int], components: int) -> str:
             "decision until then was compared."
         )
     else:
-        lines.append("No replay from scratch over a lake cut on disk was possible.")
+        lines.append("There was no replay from scratch over a lake cut on disk.")
     if short := shortcomings(walk):
         lines.append(f"Not to be seen by remaking the lake: {short}.")
     return "\n".join(lines)

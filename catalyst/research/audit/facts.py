@@ -103,8 +103,7 @@ def of_facts(
     """
     key = [name for name in _KEYS[kind] if name in was.columns]
     values = [name for name in _VALUES[kind] if name in was.columns and name in became.columns]
-    a = was.select(*key, *values).sort(key, maintain_order=True)
-    b = became.select(*key, *values).sort(key, maintain_order=True)
+    a, b = (one.select(*key, *values).sort(*key, *values) for one in (was, became))
     if a.equals(b, null_equal=True):
         return None
     # Rows of one key that are twice there are told apart by their order.
@@ -123,7 +122,7 @@ def of_facts(
     rows = joined.filter(missing | pl.any_horizontal(*unlike.values(), pl.lit(value=False)))
     if not rows.height:
         return None
-    rows = rows.sort(key[1] if kind == "bars" else "known_at" if "known_at" in key else key[0], key)
+    rows = rows.sort("ts" if kind == "bars" else "known_at", *key)
     row = rows.row(0, named=True)
     where = _where(kind, label, row)
     symbol = row.get("symbol") or ""

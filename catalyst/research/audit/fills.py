@@ -10,7 +10,6 @@ from catalyst.data.feed import Feed
 from catalyst.data.session_bars import SessionBars
 from catalyst.research.audit.differences import Difference, clock, fill_text
 from catalyst.strategy.decisions import Fill
-from catalyst.strategy.portfolio import Action
 from catalyst.strategy.values import Floats, Session
 
 _NEAR = 1e-9
@@ -78,7 +77,6 @@ class OwnBars:
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
         self.altered = 0
-        self._day = -1
 
     def open(self, session: Session, given: SessionBars, *, grace_ns: int) -> Iterator[Difference]:
         """Read a session; find opens at which orders would fill better than on the lake's bars."""
@@ -107,26 +105,6 @@ class OwnBars:
                 f"{expected[k]:.10g} in the lake",
                 f"{given.traded.open[mine[k]]:.10g}",
             )
-
-    def unknown(self, actions: Sequence[Action], session: Session) -> Iterator[Difference]:
-        """Find splits and dividends that a loader books on a day when the lake has none."""
-        own = {(a.symbol, a.kind, a.value) for a in self.feed.actions if a.day == session.day}
-        if self._day >= 0:
-            # What fell on a day without session is booked on the next.
-            own |= {
-                (a.symbol, a.kind, a.value)
-                for a in self.feed.actions
-                if self._day < a.day <= session.day
-            }
-        self._day = session.day
-        for a in actions:
-            if (a.symbol, a.kind, a.value) not in own:
-                yield Difference(
-                    self.feed.names[a.symbol],
-                    f"a {a.kind} booked on a day when the lake has none",
-                    "none",
-                    f"{a.value:g}",
-                )
 
 
 def _both(given: SessionBars, own: SessionBars) -> tuple[np.ndarray, np.ndarray]:

@@ -30,6 +30,8 @@ _DIGITS = 8
 _DATE = re.compile(r"^\d{4}-?[01]\d-?[0-3]\d([T ].*)?$")
 _TICKER = re.compile(r"^[A-Z][A-Z0-9]{0,5}([.\-/][A-Z]{1,2})?$")
 _LIBRARIES = frozenset({"polars", "pandas", "pyarrow", "duckdb", "xarray", "vectorbt", "scipy"})
+#: What a library calls columns and types is no data.
+_WORDS = ("polars.expr", "polars.datatypes", "pandas.core.dtypes")
 #: Instants in seconds, ms, us and ns of the years 1985 to 2100.
 _INSTANTS = tuple((0.5e9 * unit, 4.1e9 * unit) for unit in (1, 10**3, 10**6, 10**9))
 _DAYS = (5_500, 48_000)
@@ -56,7 +58,7 @@ def _held(value: object, seen: frozenset[int], depth: int) -> str:
     kind = type(value)
     library = kind.__module__.partition(".")[0]
     if isinstance(value, (bool, int, float, complex, np.generic, types.ModuleType)) or (
-        value is None or depth > _DEPTH or id(value) in seen
+        value is None or depth > _DEPTH or id(value) in seen or kind.__module__.startswith(_WORDS)
     ):
         return ""
     if isinstance(value, (str, bytes, bytearray)):

@@ -202,7 +202,9 @@ def other_universe(
         schema={"symbol": pl.String, "from": pl.Date, "to": pl.Date, "known_at": pl.Int64},
         orient="row",
     )
-    return _joined(rows.with_columns(to=to), made).sort("symbol", "from", "known_at")
+    return _joined(rows.with_columns(to=to), made).sort(
+        "symbol", "from", "known_at", "to", nulls_last=True
+    )
 
 
 def _touched(symbols: Sequence[str], at_ns: int, seed: int) -> list[str]:

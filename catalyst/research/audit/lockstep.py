@@ -149,9 +149,6 @@ class Walk:
                     decided, answer = [], None
                 case Actions(_, symbols):
                     answer = self.market.actions_of(symbols)
-                    if self.own is not None:
-                        for found in self.own.unknown(answer, session):
-                            self.findings.add(session.pre_ns, "lake", "fill", found)
 
     def _advance(self, at_ns: int) -> tuple[tuple[Fill, ...], Survey]:
         market, names = self.market, self.feed.names

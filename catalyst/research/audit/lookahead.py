@@ -129,6 +129,7 @@ def audit_lookahead(
     fills: FillsPlug | None = None,
     sample: int | str | None = None,
     seed: int = 0,
+    replays: bool = True,
     progress: Progress | None = None,
 ) -> LookaheadAudit:
     """Walk a run with two worlds beside it that have another future, and compare.
@@ -158,6 +159,9 @@ def audit_lookahead(
         a view builder.
     seed
         Of the values in the other world.
+    replays
+        Whether to replay from scratch, at the end, over a few lakes cut on disk, if nothing has
+        been found before.
     progress
         Called after each session with sessions done, sessions in all, and the date.
 
@@ -181,7 +185,7 @@ def audit_lookahead(
     ):
         audit = _Audit(lake, plugs, Path(scratch), seed)
         audit.open(timeframe, symbols, sources)
-        return audit.walk(_date(start), _date(end), count, progress)
+        return audit.walk((_date(start), _date(end)), count, progress, replays=replays)
 
 
 class _Audit:
@@ -235,12 +239,13 @@ class _Audit:
 
     def walk(
         self,
-        start: dt.date | None,
-        end: dt.date | None,
+        span: tuple[dt.date | None, dt.date | None],
         count: int | None,
         progress: Progress | None,
+        *,
+        replays: bool,
     ) -> LookaheadAudit:
-        before, sessions = self.feed.span(start, end)
+        before, sessions = self.feed.span(*span)
         timeframe = str(self.feed.timeframe)
         if self.told is not None:
             check_known(self.told, self.original, self.findings)
@@ -263,7 +268,8 @@ class _Audit:
         )
         walk.run(before, sessions, progress)
         scans = [at for one in candidates(sessions, self.feed.grid, self.params) for at in one]
-        cuts = guarded(self.original, timeframe, sorted(scans))
+        wanted = replays and not self.findings.listed
+        cuts = guarded(self.original, timeframe, sorted(scans)) if wanted else []
         run = (sessions, walk.digests)
         done = [
             at

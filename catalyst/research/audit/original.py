@@ -12,11 +12,11 @@ from typing import Any
 import polars as pl
 
 from catalyst.data.bar_rows import BarRows
-from catalyst.data.calendar import day_to_date, sessions
+from catalyst.data.calendar import DAY_NS, day_to_date, sessions
 from catalyst.data.lake import Lake
-from catalyst.data.lake_files import dated_folders
+from catalyst.data.lake_files import dated_folders, parts
 from catalyst.data.series import series_of
-from catalyst.data.timeframes import timeframe_named
+from catalyst.data.timeframes import LENGTH_NS, timeframe_named
 from catalyst.research.audit.later_bars import SessionRows, frame_of, no_rows, session_rows
 from catalyst.research.audit.later_facts import NewsDay, known_ns, news_day
 
@@ -91,6 +91,19 @@ class Original:
             .sort("symbol")
         )
         return list(zip(first["symbol"].to_list(), known_ns(first).tolist(), strict=True))
+
+    @cached_property
+    def has_late_bars(self) -> bool:
+        """Tell whether any bar arrived late, or was corrected."""
+        for name in self.timeframes:
+            length = LENGTH_NS.get(name, DAY_NS) + self.grace_ns
+            folders = dated_folders(self.lake.root / "bars" / f"timeframe={name}")
+            paths = [path for _, folder in folders for path in parts(folder)]
+            wait = (pl.col("known_at") - pl.col("ts")).dt.total_nanoseconds()
+            rows = pl.scan_parquet(paths, hive_partitioning=False, glob=False)
+            if rows.select((wait > length).any()).collect().item():
+                return True
+        return False
 
     @cached_property
     def digest(self) -> str:

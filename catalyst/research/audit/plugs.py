@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from catalyst.errors import InputError
+from catalyst.research.audit.original import Original
 from catalyst.research.audit.purity import impurities
 from catalyst.research.audit.remade import RemadeLake
 from catalyst.research.audit.served import ReadableLake, served
@@ -80,6 +81,14 @@ class Plugs:
             ("fills", self.fills),
         ]
         return [(name, function) for name, function in every if function is not None]
+
+    def plant(self, original: Original) -> bool:
+        """Tell whether late-known bars are planted: for a user's code, where the lake has any.
+
+        Code that takes bars in the order of their stamps is right while none arrive late.
+        """
+        given = self.loader is not None or self.view_builder is not None
+        return not given or original.has_late_bars
 
     def fitted(self, lake: ReadableLake) -> Params:
         """Return the parameters, fitted on a lake if they are to be."""

@@ -57,6 +57,8 @@ class RemadeLake:
         The instant, ns UTC.
     drop
         Sessions to leave out at the lake's beginning, with the news before their end.
+    late_bars
+        Whether to plant late-known bars.
 
     Attributes
     ----------
@@ -71,6 +73,7 @@ class RemadeLake:
         at_ns: int = NEVER_NS,
         *,
         drop: int = 0,
+        late_bars: bool = True,
     ) -> None:
         self._original = original
         self.perturbation = perturbation
@@ -85,6 +88,7 @@ class RemadeLake:
         if drop and original.timeframes:
             starts = [self._original.days(name) for name in original.timeframes]
             self._first = min(days[min(drop, len(days) - 1)] for days in starts)
+        self._late_bars = late_bars
         self._expired = False
         self._root: Path | None = None
         self._planted: pl.DataFrame | None = None
@@ -234,7 +238,7 @@ class RemadeLake:
         return known
 
     def _plants(self, day: dt.date) -> bool:
-        return self._other and day in {self._today, self._before}
+        return self._other and self._late_bars and day in {self._today, self._before}
 
     def _rows(self, name: str, day: dt.date) -> BarRows:
         whole = self._original.session(name, day if day >= self._first else dt.date.min)

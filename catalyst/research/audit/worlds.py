@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
     from catalyst.data.lake import Lake
 
-_WHOLE_ROWS = 400_000
-_NEAR_SESSIONS = 10
+NEAR_SESSIONS = 5
+"""Sessions before an instant whose facts are compared; what is older has had its turn."""
+
+_WHOLE_ROWS = 20_000
 
 Seen = tuple[tuple[Fill, ...], Survey]
 
@@ -121,15 +123,22 @@ class World:
             return
         if self._lake is not None:
             self._lake.expire()
-        lake = RemadeLake(self.original, self.perturbation, at_ns)
+        lake = self._fresh(at_ns)
         self._lake, self.at_ns = lake, at_ns
         if before is None:
             self.market.reread(run.feed.reading(cast("Lake", lake)))
             return
-        if self._failed(at_ns, "loader", lambda: self._reload(lake, run, before)):
+        loaded: list[ReadableLake] = []
+        if self._failed(at_ns, "loader", lambda: loaded.append(self._reload(lake, run, before))):
             self.market = None
+            return
+        if not self.findings.full("facts"):
+            self._compare_facts(at_ns, loaded[0], before)
+        if not lake.reads:
+            what = "the loader did not read the lake it was given: it can't be vouched for"
+            self.findings.say(at_ns, self.perturbation, "loader", what)
 
-    def _reload(self, lake: RemadeLake, run: Market, before: Told) -> None:
+    def _reload(self, lake: RemadeLake, run: Market, before: Told) -> ReadableLake:
         assert self.market is not None  # noqa: S101 - remake has asked
         loaded = self.plugs.loaded(lake, timeframe=run.feed.timeframe)
         if before.reads and not lake.reads:
@@ -138,18 +147,13 @@ class World:
                 "each call anew"
             )
             self.findings.say(lake.at_ns, self.perturbation, "loader", what)
-        feed = run.feed.reading(cast("Lake", loaded))
-        self.market.reread(feed)
-        if not self.findings.full("facts"):
-            self._compare_facts(lake.at_ns, loaded, before)
-        if not lake.reads:
-            what = "the loader did not read the lake it was given: it can't be vouched for"
-            self.findings.say(lake.at_ns, self.perturbation, "loader", what)
+        self.market.reread(run.feed.reading(cast("Lake", loaded)))
+        return loaded
 
     def _compare_facts(self, at_ns: int, loaded: ReadableLake, before: Told) -> None:
         import polars as pl
 
-        start, end = last_days(at_ns, _NEAR_SESSIONS) if before.near else (None, None)
+        start, end = last_days(at_ns, NEAR_SESSIONS) if before.near else (None, None)
         grace_ns = self.original.grace_ns
         frames = before.timeframes
         tables = tables_of(loaded, frames, grace_ns=grace_ns, start=start, end=end)
@@ -263,7 +267,9 @@ class World:
             self.findings.add(at_ns, self.perturbation, layer, found)
 
     def _fresh(self, at_ns: int) -> RemadeLake:
-        return RemadeLake(self.original, self.perturbation, at_ns)
+        return RemadeLake(
+            self.original, self.perturbation, at_ns, late_bars=self.plugs.plant(self.original)
+        )
 
     def _failed(self, at_ns: int, layer: str, act: Callable[[], object]) -> bool:
         # What runs in the run and fails here needs the future to exist.
