@@ -205,6 +205,29 @@ def test_another_process_rebuilds_the_component_from_its_file(project: Path) -> 
     assert told.stdout.split(maxsplit=1) == [params.hash, "[60. 60.]\n"]
 
 
+def test_a_function_of_a_cell_goes_to_another_process_as_sweeps_send_it(project: Path) -> None:
+    # joblib's workers get what cloudpickle makes of it.
+    send = (
+        "from pathlib import Path; import cloudpickle; from catalyst import Params\n"
+        "def cell(bars, params): return bars * 2.0\n"
+        "params = Params().replace(technical_score=cell)\n"
+        "Path('sent').write_bytes(cloudpickle.dumps(params)); print(params.hash, 6.0)"
+    )
+    receive = (
+        "import pickle; from pathlib import Path\n"
+        "params = pickle.loads(Path('sent').read_bytes())\n"
+        "print(params.hash, params.technical_score.function(3, params))"
+    )
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=project
+        ).stdout
+        for program in (send, receive)
+    ]
+
+    assert told[0] == told[1]
+
+
 def test_another_process_refuses_a_file_that_was_edited_meanwhile(project: Path) -> None:
     frozen = pickle.dumps(Params.load("ideas/mine.yaml"))
     (project / "ideas" / "my_threshold.py").write_text("LIMIT = 61.0\n")
@@ -414,9 +437,9 @@ PLAIN = "def f(x):\n    return None if x else (1, g(x, k=2), [y for y in x])\n"
 HELP = "def g(x, k):\n    return k\n"
 
 
-def hashed(code: str, **names: Any) -> str:  # noqa: ANN401 - anything a module may hold
+def hashed(code: str, *, file: str = "mine.py", **names: Any) -> str:  # noqa: ANN401 - anything a module may hold
     space: dict[str, Any] = {"__name__": "mine"} | names
-    exec(compile(code, "mine.py", "exec"), space)  # noqa: S102 - the user's code under test
+    exec(compile(code, file, "exec"), space)  # noqa: S102 - the user's code under test
     return code_hash(space["f"])
 
 
@@ -431,6 +454,13 @@ def hashed(code: str, **names: Any) -> str:  # noqa: ANN401 - anything a module 
 )
 def test_notes_do_not_change_the_hash(code: str) -> None:
     assert hashed(code) == hashed(PLAIN + HELP)
+
+
+def test_a_cell_that_is_run_twice_has_one_hash() -> None:
+    # A notebook gives each run of a cell a file name of its own.
+    assert hashed(PLAIN + HELP, file="ipykernel_7/1.py") == hashed(
+        PLAIN + HELP, file="ipykernel_7/2.py"
+    )
 
 
 @pytest.mark.parametrize(

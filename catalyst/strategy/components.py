@@ -203,6 +203,7 @@ def _code(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - a code object
     code = getattr(getattr(function, "py_func", function), "__code__", None)
     if code is None:
         raise ParamsError(
-            f"component {function!r} has no Python code; expected a plain or njit function"
+            f"component {function!r} has no Python code of its own; expected a plain or njit "
+            "function, so write one with def that calls it"
         )
     return code

@@ -44,8 +44,8 @@ def _feed_function(digest: hashlib._Hash, function: object, seen: tuple[object, 
     code = getattr(plain, "__code__", None)
     if code is None or hasattr(plain, "__self__"):
         raise ParamsError(
-            f"component {function!r} has no Python code of its own; expected a plain or njit "
-            "function, so write one with def that calls it"
+            f"component {_ADDRESS.sub('', repr(function))} has no Python code of its own; expected "
+            "a plain or njit function, so write one with def that calls it"
         )
     if code in seen:
         return
