@@ -97,13 +97,14 @@ def test_a_run_claims_no_edge() -> None:
     assert ("behind " in headline) != ("proves nothing yet" in headline)
 
 
-def test_a_run_draws_its_equity_in_a_notebook() -> None:
-    html = small_run()._repr_html_()
-    points = re.findall(r'points="([^"]*)"', html)
+def test_a_run_draws_its_growth_beside_buy_and_hold() -> None:
+    html, s = small_run()._repr_html_(), small_run().summary
+    points = [line.split() for line in re.findall(r'points="([^"]*)"', html)]
 
-    assert len(points) == 1
-    assert 2 <= len(points[0].split()) <= 400
-    assert f"{float(small_run().equity['equity'][-1]):,.0f} USD" in html
+    assert [len(line) for line in points] == [s["sessions"] + 2] * 2
+    assert points[0][0] == points[1][0]
+    assert f"strategy {s['net_return']:+.2%} (blue)" in html
+    assert f"hold {s['benchmarks']['buy_and_hold']['net_return']:+.2%} (grey)" in html
 
 
 RUNS: dict[str, Callable[[], Result]] = {

@@ -23,6 +23,10 @@ _SHOWN_RULES = 6
 _ID_DIGITS = 10
 _POINTS = 160
 _WIDTH, _HEIGHT = 560, 120
+_LINES = {
+    "buy_and_hold": 'stroke="#888" stroke-width="1"',
+    "strategy": 'stroke="#3b82c4" stroke-width="2"',
+}
 _FIGURES = (
     ("net return", "net_return", "{:+.2%}"),
     ("Sharpe ratio", "sharpe", "{:.2f}"),
@@ -213,24 +217,38 @@ def _text(form: str, value: float | None) -> str:
 
 
 def _sketch(result: Result) -> str:
-    """Draw the equity as one line; the report has the chart."""
-    equity = result.equity
-    if equity.height < 2:
+    """Draw growth since the start at every session's close, beside the benchmarks.
+
+    The report has the chart; this says at a glance whether there was a market to beat.
+    """
+    curve = result.benchmarks
+    if curve.height < 2:
         return ""
-    step = max(equity.height // _POINTS, 1)
-    values = equity["equity"].cast(pl.Float64).gather_every(step).to_list()
-    values.append(float(equity["equity"][-1]))
-    low, high = min(values), max(values)
+    step = max(curve.height // _POINTS, 1)
+    lines = {
+        name: [1.0, *curve[name].gather_every(step).to_list(), curve[name][-1]] for name in _LINES
+    }
+    every = [value for values in lines.values() for value in values]
+    low, high = min(every), max(every)
     span = (high - low) or 1.0
-    points = " ".join(
+    drawn = "".join(
+        f'<polyline points="{_points(values, low, span)}" fill="none" {_LINES[name]}/>'
+        for name, values in lines.items()
+    )
+    first, last = (curve["ts"][k].astimezone(NEW_YORK).date() for k in (0, -1))
+    label = printable(
+        f"growth {first} to {last}: strategy {lines['strategy'][-1] - 1:+.2%} (blue), buy and hold "
+        f"{lines['buy_and_hold'][-1] - 1:+.2%} (grey), from {low - 1:+.1%} to {high - 1:+.1%}"
+    )
+    return (
+        f'<figure class="story" style="margin:.6em 0"><figcaption>{label}</figcaption>'
+        f'<svg role="img" aria-label="{label}" viewBox="0 -2 {_WIDTH} {_HEIGHT + 4}" '
+        f'style="width:100%;max-width:{_WIDTH}px;height:auto">{drawn}</svg></figure>'
+    )
+
+
+def _points(values: list[float], low: float, span: float) -> str:
+    return " ".join(
         f"{_WIDTH * k / (len(values) - 1):.1f},{_HEIGHT * (1.0 - (v - low) / span):.1f}"
         for k, v in enumerate(values)
-    )
-    first, last = (equity["ts"][k].astimezone(NEW_YORK).date() for k in (0, -1))
-    label = printable(f"equity {first} to {last}: from {values[0]:,.0f} to {values[-1]:,.0f} USD")
-    return (
-        f'<figure class="story" style="margin:.6em 0"><figcaption>{label}; least {low:,.0f}, most '
-        f'{high:,.0f}</figcaption><svg role="img" aria-label="{label}" viewBox="0 -2 {_WIDTH} '
-        f'{_HEIGHT + 4}" style="width:100%;max-width:{_WIDTH}px;height:auto"><polyline '
-        f'points="{points}" fill="none" stroke="#3b82c4" stroke-width="1.5"/></svg></figure>'
     )
