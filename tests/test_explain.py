@@ -21,6 +21,9 @@ from catalyst.data.story import Fact, Story
 from catalyst.errors import InputError
 from catalyst.research.explanation import stories
 from catalyst.research.result import Result
+from catalyst.research.run_books import RunBooks
+from catalyst.research.standing import standing
+from catalyst.strategy.clock import DAY_NS
 from catalyst.strategy.portfolio import Entry
 from catalyst.strategy.values import BarPanel, NewsBatch
 
@@ -36,7 +39,7 @@ def adjusted_run() -> Result:
     params = Params.load("spec").replace(
         **LOOSE, allow_short=True, flatten_at_close=False, price_min=0
     )
-    return replay(action_lake(), params)
+    return replay(action_lake(), params, end="2023-07-11")  # type: ignore[arg-type]
 
 
 @cache
@@ -47,6 +50,12 @@ def adjusted_stories() -> dict[str, Story]:
 @cache
 def daily_run() -> Result:
     return replay(daily_lake(), Params.load("daily").replace(**LOOSE))
+
+
+@cache
+def limited_run() -> Result:
+    params = Params.load("spec").replace(**LOOSE, entries_a_day=4, positions_max=2)
+    return replay(small_lake(), params, end="2023-06-26")  # type: ignore[arg-type]
 
 
 def section(story: Story, title: str) -> tuple[Fact, ...]:
@@ -345,24 +354,46 @@ def test_a_session_counts_what_the_tables_count() -> None:
 
 
 def test_incident_16_a_session_says_which_limits_were_reached_and_since_when() -> None:
-    params = Params.load("spec").replace(**LOOSE, entries_a_day=2, positions_max=1)
-    run = replay(small_lake(), params, end="2023-06-27")  # type: ignore[arg-type]
+    run = limited_run()
     rows = run.signals.filter(pl.col("rule") == "entries_a_day")
     story = run.explain(session=instant(rows.row(0, named=True))[:10])
     limits = {str(fact.values["rule"]): fact for fact in section(story, "Limits reached")}
 
     assert set(limits) == {"entries_a_day", "positions_max"}
-    assert limits["entries_a_day"].values["threshold"] == 2.0
+    assert limits["entries_a_day"].values["threshold"] == 4.0
 
 
 def test_the_account_counted_from_the_tables_gives_every_refusal() -> None:
-    params = Params.load("spec").replace(**LOOSE, entries_a_day=4, positions_max=2)
-    run = replay(small_lake(), params, end="2023-06-27")  # type: ignore[arg-type]
+    run = limited_run()
     for rule in ("positions_max", "entries_a_day", "symbol_busy"):
         for row in run.signals.filter(pl.col("rule") == rule).head(4).iter_rows(named=True):
             story = run.explain(row["signal_id"])
 
             assert story.values["stopped_by"] == rule
+
+
+def test_the_account_is_counted_right_through_splits_and_nights() -> None:
+    books = RunBooks(adjusted_run())
+    splits = [a["ts"] for a in books.rows("adjustments", kind="split")]
+    wrong = []
+    rows = [
+        row
+        for row in books.rows("signals", rule="positions_max")
+        if any(0 <= ns - row["decided_at"] <= DAY_NS for ns in splits)
+    ]
+
+    assert len(rows) > 100
+
+    for row in rows:
+        session = books.session_at(row["decided_at"])
+
+        assert session is not None
+
+        account = standing(books, session, row["decided_at"], before=row)
+        if len(account.entries) != row["value"]:
+            wrong.append(row["signal_id"])
+
+    assert not wrong
 
 
 def loud(news: NewsBatch, n_symbols: int, asof_ns: int, params: Params) -> tuple[object, object]:
@@ -474,6 +505,15 @@ def test_a_run_without_its_lake_says_so() -> None:
 
     with pytest.raises(InputError, match="was opened without its lake"):
         Result(run.params, run.folder).explain("abcdef")
+
+
+def test_a_run_of_an_earlier_version_is_asked_to_be_replayed() -> None:
+    run = small_run()
+    older = Result(run.params, run.folder, run.lake)
+    older.__dict__["signals"] = run.signals.drop("scores")
+
+    with pytest.raises(InputError, match="earlier version of catalyst"):
+        older.explain("abcdef")
 
 
 HOSTILE = "\x1b[31mBEAT\x07 <script>alert(1)</script> [red]$ZQAQ[/red] &#27;]0;x"

@@ -109,10 +109,16 @@ def _unasked(books: RunBooks, known: Known, chosen: Known, symbol: str) -> tuple
     at = eastern(chosen.asof_ns, date=False)
     hours = number(params.catalyst.news_hours)
     span = "since the previous close" if books.grid.daily else f"in the {hours} h before"
+    why = "without news nobody is a candidate"
+    if not params.screen.catalyst_required:
+        member = "a member" if survey.member[i] else "no member"
+        had = count(int(survey.n_sessions[i]), "session")
+        least = params.screen.sessions_min
+        why = f"it is {member} of the universe with {had} of history, at least {least} asked"
     facts = [
         Fact(
             f"{params.screen.active_count} most active, chosen at {at}: no article about it that "
-            f"was known by then, {span}; without news nobody is a candidate",
+            f"was known by then, {span}; {why}",
             {"rule": "no_news", "value": 0, "threshold": 1, "chosen_at": iso_utc(chosen.asof_ns)},
             "stopped",
         )
@@ -138,6 +144,8 @@ def _wanted(
     facts: list[Fact] = []
     if stopped == "no_news":
         facts.append(Fact("an article about it, published and known in time"))
+        if not p.catalyst_required:
+            facts.append(Fact("or membership in the universe, and enough sessions of history"))
     elif stopped == "not_in_universe":
         facts.append(Fact("membership in the universe that day"))
     elif stopped == "no_history":

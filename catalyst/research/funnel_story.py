@@ -205,7 +205,7 @@ def _first_stage(books: RunBooks, row: Row) -> Fact:
     if reason in {"passed", "rank"}:
         text = (
             f"{p.active_count} most active, chosen at {at}: ${number(row['value'] / 1e6)} M a day, "
-            f"rank {rank} of {n} with news"
+            f"rank {rank} of {n}{' with news' if p.catalyst_required else ''}"
         )
         if reason == "rank":
             text += f"; the last one in had ${number(row['threshold'] / 1e6)} M"

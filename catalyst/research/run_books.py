@@ -50,6 +50,12 @@ class RunBooks:
                 f"the run {result.folder} was opened without its lake; a story needs headlines and "
                 "bars: open it with Result.open(folder, lake)"
             )
+        recorded = {*result.signals.columns, *result.fills.columns, *result.summary}
+        if not {"scores", "slippage", "asked"} <= recorded:
+            raise InputError(
+                f"the run {result.folder} was made by an earlier version of catalyst, which did "
+                "not record all that a story needs; replay it again"
+            )
         self.result = result
         self.params = result.params
         self.lake: Lake = result.lake
@@ -160,7 +166,10 @@ class RunBooks:
             if not fills:
                 over_ns = self.expiry_ns(placed_ns)
             elif orders[0]["signal_id"] in closed:
-                over_ns = max(self.decided_ns(f["decided_seq"]) for f in fills)
+                # The last shares may go by a split that leaves a fraction.
+                actions = self.adjustments_by_entry.get(entry_id, ())
+                last = [*(f["decided_seq"] for f in fills), *(a["seq"] for a in actions)]
+                over_ns = self.decided_ns(max(last))
             else:
                 over_ns = _FAR_NS
             out.append((placed_ns, over_ns, entry_id))
