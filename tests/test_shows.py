@@ -76,12 +76,13 @@ def test_a_run_tells_warnings_before_figures() -> None:
     text = str(run_story(small_run()))
 
     assert text.index(small_run().summary["warnings"][0][:30]) < text.index("net return")
-    assert [fact.text for fact in run_story(small_run()).lines] == small_run().summary["warnings"]
+    first = run_story(small_run()).sections[0]
+    assert [fact.text for fact in first.facts] == small_run().summary["warnings"]
 
 
 def test_a_run_shows_the_figures_of_its_summary() -> None:
     s = small_run().summary
-    rows = {fact.text: fact.cells[1:] for fact in run_story(small_run()).sections[0].facts}
+    rows = {fact.text: fact.cells[1:] for fact in run_story(small_run()).sections[1].facts}
 
     assert rows["net return"] == (
         f"{s['net_return']:+.2%}",
@@ -92,9 +93,17 @@ def test_a_run_shows_the_figures_of_its_summary() -> None:
 
 
 def test_a_run_claims_no_edge() -> None:
-    headline = run_story(small_run()).headline.text
+    lost, won = (Result(SPEC, small_run().folder) for _ in range(2))
+    flat = {"net_return": -0.5}
+    marks = {"buy_and_hold": flat, "equal_weight": flat}
+    for run, gain in ((lost, -0.1), (won, 0.1)):
+        run.__dict__["summary"] = small_run().summary | {
+            "net_return": gain,
+            "benchmarks": {k: small_run().summary["benchmarks"][k] | v for k, v in marks.items()},
+        }
 
-    assert ("behind " in headline) != ("proves nothing yet" in headline)
+    assert "-10.00%, a loss, if smaller than both benchmarks'" in run_story(lost).headline.text
+    assert "+10.00%, ahead of both; that proves nothing yet" in run_story(won).headline.text
 
 
 def test_a_run_draws_its_growth_beside_buy_and_hold() -> None:

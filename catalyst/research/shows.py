@@ -175,11 +175,12 @@ def run_story(result: Result) -> Story:
     behind = [
         name.replace("_", " ") for name, b in marks.items() if b["net_return"] > s["net_return"]
     ]
-    verdict = (
-        f"behind {' and '.join(behind)}"
-        if behind
-        else "ahead of both benchmarks, which proves nothing yet: see the report's intervals"
-    )
+    verdict = f"behind {' and '.join(behind)}"
+    if not behind:
+        lead = (
+            "a loss, if smaller than both benchmarks'" if s["net_return"] < 0 else "ahead of both"
+        )
+        verdict = f"{lead}; that proves nothing yet: see the report's intervals"
     figures = [
         Fact(label, cells=(label, *(_text(form, r[key]) for r in (s, *_both(marks)))))
         for label, key, form in _FIGURES
@@ -187,6 +188,7 @@ def run_story(result: Result) -> Story:
     figures += [
         Fact(label, cells=(label, _text(form, s[key]), "", "")) for label, key, form in _OWN_FIGURES
     ]
+    warned = tuple(Fact(text, mark="warning") for text in s["warnings"])
     binds = tuple(Fact(rule["text"]) for rule in s["binding_rules"][:_SHOWN_RULES])
     return Story(
         "run",
@@ -194,8 +196,9 @@ def run_story(result: Result) -> Story:
             f"{s['variant']} on {s['timeframe']} bars, {s['start']} to {s['end']}, "
             f"{s['symbols']:,} symbols: {s['net_return']:+.2%}, {verdict}"
         ),
-        tuple(Fact(text, mark="warning") for text in s["warnings"]),
+        (),
         (
+            *([Section("Before you believe it", warned)] if warned else []),
             Section("Figures", tuple(figures), ("", "strategy", "buy and hold", "equal weight")),
             Section("What binds", binds),
         ),
