@@ -382,7 +382,7 @@ def test_one_trade_on_one_day_is_no_conclusion() -> None:
     run = one_trade()
 
     assert run.trades.height == 1
-    assert "No conclusion: 1 closed trades on 1 days" in written(one_trade).read_text()
+    assert "No conclusion: 1 closed trade on 1 day can&#x27;t" in written(one_trade).read_text()
 
 
 def test_a_run_opened_without_its_lake_has_no_report(tmp_path: Path) -> None:

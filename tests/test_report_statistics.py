@@ -9,11 +9,14 @@ from functools import cache
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from worlds import LOOSE, action_lake, daily_lake, small_lake, small_run
 
 from catalyst import Params, replay
 from catalyst.data.report.cautions import cautions_of
-from catalyst.data.report.values import Horizon, Interval
+from catalyst.data.report.markup import text, usd
+from catalyst.data.report.values import Horizon, Interval, ScoreTable
 from catalyst.research.bootstrap import mean_interval, rank_correlation
 from catalyst.research.forward_returns import forward_returns, horizons_of
 from catalyst.research.result import Result
@@ -28,6 +31,11 @@ HOUR = Horizon("2h", "2 hours", 1)
 @cache
 def loose_run() -> Result:
     return replay(small_lake(), Params.load("spec").replace(allow_short=True, **LOOSE))
+
+
+@cache
+def loose_scores() -> tuple[tuple[Horizon, ...], tuple[ScoreTable, ...]]:
+    return score_tables(loose_run(), tape_of(loose_run()), seed=1)
 
 
 @cache
@@ -205,7 +213,7 @@ def test_a_split_makes_no_forward_return() -> None:
 def test_every_bucket_has_its_place_and_empty_ones_are_empty() -> None:
     run = loose_run()
 
-    horizons, tables = score_tables(run, tape_of(run), seed=1)
+    horizons, tables = loose_scores()
 
     confidence = tables[0]
     directed = run.signals.filter(pl.col("side") != "none")
@@ -217,9 +225,7 @@ def test_every_bucket_has_its_place_and_empty_ones_are_empty() -> None:
 
 
 def test_each_scored_component_has_its_table() -> None:
-    run = loose_run()
-
-    _, tables = score_tables(run, tape_of(run), seed=1)
+    _, tables = loose_scores()
 
     assert [table.name for table in tables] == [
         "confidence",
@@ -233,9 +239,7 @@ def test_each_scored_component_has_its_table() -> None:
 
 
 def test_ranks_are_held_against_the_finalists_of_the_same_decision() -> None:
-    run = loose_run()
-
-    _, tables = score_tables(run, tape_of(run), seed=1)
+    _, tables = loose_scores()
 
     cells = [row[0] for row in tables[-1].cells]
     weighted = sum(cell.value * cell.count for cell in cells if cell.count)
@@ -335,6 +339,21 @@ def test_the_curve_of_the_folder_ends_where_the_summary_says() -> None:
     for name in ("buy_and_hold", "equal_weight"):
         assert last[name] - 1 == pytest.approx(run.summary["benchmarks"][name]["net_return"])
     assert run.benchmarks.height == run.summary["sessions"]
+
+
+@given(st.text())
+def test_any_text_comes_out_as_text_of_one_line(given_text: str) -> None:
+    shown = text(given_text)
+
+    assert not set("<>\"'\n") & set(shown)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(-1324.97, "−$1,324.97"), (0.001, "$0.00"), (12_345.6, "+$12,346"), (math.nan, "–")],
+)
+def test_money_has_its_sign_and_separators(value: float, shown: str) -> None:
+    assert usd(value) == shown
 
 
 def test_every_warning_of_a_run_has_a_meaning() -> None:

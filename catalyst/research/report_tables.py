@@ -129,12 +129,12 @@ def _figures(summary: Mapping[str, Any]) -> tuple[Figure, ...]:
     out += [
         Figure(label, _text(form, summary[key]))
         for label, key, form in (
-            ("net P&L", "net_pnl", "{:+,.2f} USD"),
+            ("net P&L", "net_pnl", "{:+,.2f} $"),
             ("entries", "n_trades", "{:,}"),
             ("closed trades", "n_closed_trades", "{:,}"),
             ("winners among them", "hit_rate", "{:.1%}"),
-            ("mean of a closed trade", "expectancy", "{:+,.2f} USD"),
-            ("slippage paid", "slippage_usd", "{:,.2f} USD"),
+            ("mean of a closed trade", "expectancy", "{:+,.2f} $"),
+            ("slippage paid", "slippage_usd", "{:,.2f} $"),
             ("value traded over mean equity", "turnover", "{:,.1f}"),
         )
     ]
@@ -142,7 +142,11 @@ def _figures(summary: Mapping[str, Any]) -> tuple[Figure, ...]:
 
 
 def _text(form: str, value: float | None) -> str:
-    return "-" if value is None else form.format(value)
+    if value is None:
+        return "-"
+    text = form.format(value)
+    sign, digits = (text[0], text[1:]) if text[0] in "+-" else ("", text)
+    return f"{sign}${digits[:-2]}" if text.endswith(" $") else text
 
 
 def _funnel(result: Result) -> tuple[Stage, ...]:

@@ -46,9 +46,10 @@ def verdict_of(
     if not n:
         opened = summary["n_trades"]
         if opened:
-            text = f"No trade was closed, {opened:,} opened: there is nothing to judge."
+            text = f"No trade was closed, only {_counted(opened, 'opened')}: nothing to judge yet."
             return Verdict("none", (text, *_synthetic(summary)))
-        reasons = [_sentence(rule["text"]) for rule in summary["binding_rules"][:_SHOWN_RULES]]
+        rules = sorted(summary["binding_rules"], key=lambda r: -r["count"] / max(r["of"], 1))
+        reasons = [_sentence(rule["text"]) for rule in rules[:_SHOWN_RULES]]
         text = "There are no trades, so there is nothing to judge."
         return Verdict("none", (text, *reasons, *_synthetic(summary)))
     days = trades["day"].to_numpy()
@@ -62,7 +63,7 @@ def verdict_of(
             f"drawing the {usd.days:,} trading days again and again, 95 % of the means lie between "
             f"{_money(usd.low)} and {_money(usd.high)}."
             if math.isfinite(usd.low)
-            else f"they are of {usd.days:,} days, too few for an interval."
+            else f"from {_counted(usd.days, 'day')} there is no interval."
         ),
         *_against(curve, exposure, seed=seed),
         *_one_carries(trades, seed=seed, block=block),
@@ -75,8 +76,8 @@ def verdict_of(
 def _first(usd: Interval, *, few: bool) -> str:
     if few:
         return (
-            f"No conclusion: {usd.count:,} closed trades on {usd.days:,} days are too few to tell "
-            "an edge from luck."
+            f"No conclusion: {_counted(usd.count, 'closed trade')} on {_counted(usd.days, 'day')} "
+            "can't tell an edge from luck."
         )
     if usd.sign == 0:
         return "No edge is shown: the mean profit of a trade can't be told from zero."
@@ -153,6 +154,10 @@ def _money(value: float, *, sign: bool = True) -> str:
         return "-"
     mark = ("+" if value >= 0 else "-") if sign else ""
     return f"{mark}${abs(value):,.2f}"
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" + ("" if n == 1 or noun == "opened" else "s")
 
 
 def _sentence(text: str) -> str:

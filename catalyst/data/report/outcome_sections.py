@@ -101,26 +101,17 @@ def figures(tables: ReportTables) -> str:
 
 def equity(tables: ReportTables) -> str:
     """Write the place of the curves."""
-    last = tables.curve.tail(1)
-    told = "there was no session"
-    if last.height:
-        row = last.row(0, named=True)
-        ends = ", ".join(
-            f"{label} {signed((row[name] - 1) * 100, 2)} %"
-            for name, label in (
-                ("strategy", "strategy"),
-                ("buy_and_hold", "buy and hold"),
-                ("equal_weight", "equal weight"),
-            )
-        )
-        told = f"at the end: {ends}"
-    return section(
-        "equity",
-        "Equity and drawdown",
-        figure(
-            "equity", f"Return since the start and drawdown, a point a session; {told}.", tall=True
-        ),
+    if tables.curve.height < 2:
+        return section("equity", "Equity and drawdown", note("One session makes no curve."))
+    last = tables.curve.row(-1, named=True)
+    names = (
+        ("strategy", "strategy"),
+        ("buy_and_hold", "buy and hold"),
+        ("equal_weight", "equal weight"),
     )
+    ends = ", ".join(f"{label} {signed((last[name] - 1) * 100, 2)} %" for name, label in names)
+    says = f"Return since the start and drawdown, a point a session; at the end: {ends}."
+    return section("equity", "Equity and drawdown", figure("equity", says, tall=True))
 
 
 def months(tables: ReportTables) -> str:

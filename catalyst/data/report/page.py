@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from importlib import resources
 from typing import Any
 
@@ -59,7 +60,7 @@ def page(tables: ReportTables) -> str:
         '<meta name="color-scheme" content="light dark">',
         f"<title>{text(title)}: catalyst</title><style>{style}</style></head><body>",
         '<a class="skip" href="#verdict">To the verdict</a>',
-        f"<header><p class='brand'>catalyst report</p><h1>{kind}{text(title)}</h1>",
+        f"<header><p class='brand'>catalyst report</p><h1>{kind}{_whole_dates(title)}</h1>",
         f"<p>{s['symbols']:,} symbols, {s['sessions']:,} sessions. Times are New York time.</p>",
         '<label class="theme">Light or dark <select id="theme"><option value="">as the system',
         '</option><option value="light">light</option><option value="dark">dark</option></select>',
@@ -75,6 +76,10 @@ def page(tables: ReportTables) -> str:
         f"<script>{script}</script></body></html>\n",
     ]
     return "".join(parts)
+
+
+def _whole_dates(title: str) -> str:
+    return re.sub(r"\d{4}-\d\d-\d\d", r"<span class='whole'>\g<0></span>", text(title))
 
 
 def _data(tables: ReportTables) -> str:

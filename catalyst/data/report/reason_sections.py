@@ -98,6 +98,11 @@ def scores(tables: ReportTables) -> str:
 
 
 def _score(place: int, found: ScoreTable, tables: ReportTables) -> str:
+    title = text(found.name[0].upper() + found.name[1:])
+    if not any(cell.count for row in found.cells for cell in row):
+        return (
+            f'<article class="card"><h3>{title}</h3>{note("There was none to look at.")}</article>'
+        )
     heads = ["bucket" if "rank" not in found.name else "rank"]
     for k, horizon in enumerate(tables.horizons):
         heads += [
@@ -112,12 +117,17 @@ def _score(place: int, found: ScoreTable, tables: ReportTables) -> str:
         rows.append(row)
     says = []
     for k, correlation in enumerate(found.correlations):
-        market = f"The market made {signed(found.market_bps[k], 1)} bps over the same times."
+        made = found.market_bps[k]
+        market = (
+            f"The market made {signed(made, 1)} bps over the same times."
+            if math.isfinite(made)
+            else ""
+        )
         dropped = found.dropped[k]
         left = f" Left out, for want of a bar to enter or leave at: {dropped:,}." if dropped else ""
         says.append(f'<p class="h h{k}">{words(correlation.sentence)} {market}{left}</p>')
     return (
-        f'<article class="card"><h3>{text(found.name[0].upper() + found.name[1:])}</h3>'
+        f'<article class="card"><h3>{title}</h3>'
         f"{''.join(says)}"
         f"{figure(f'score-{place}', f'Mean return by bucket: {text(found.about)}.')}"
         f"<details><summary>The numbers</summary>"
@@ -144,6 +154,8 @@ def exits(tables: ReportTables) -> str:
 def costs(tables: ReportTables) -> str:
     """Write what is left at other costs."""
     found = tables.costs
+    if not tables.trades.height:
+        return section("costs", "Costs", note("Without closed trades there are no costs."))
     rows = [
         (
             text(level.label),
@@ -155,16 +167,14 @@ def costs(tables: ReportTables) -> str:
         )
         for level in found.levels
     ]
-    says = "Without trades there are no costs."
-    if math.isfinite(found.modelled_bps):
-        says = (
-            f"A side cost {found.modelled_bps:.1f} bps of its value, slippage and fees together. "
-        )
-        says += (
+    says = (
+        f"A side cost {found.modelled_bps:.1f} bps of its value, slippage and fees together. "
+        + (
             f"At {found.break_even_bps:.1f} bps a side nothing would be left."
             if found.break_even_bps > 0
             else "Nothing was earned even before costs."
         )
+    )
     return section(
         "costs",
         "Costs",
@@ -242,6 +252,8 @@ def sensitivity(tables: ReportTables) -> str:
 
 def groups(tables: ReportTables) -> str:
     """Write P&L by side, hour, category and symbol."""
+    if not tables.trades.height:
+        return section("groups", "Where the P&amp;L comes from", note("No trade was closed."))
     parts = [
         f'<div class="half">{_grouped(found, f"By {text(found.name)}")}</div>'
         for found in tables.groups
