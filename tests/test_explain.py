@@ -291,6 +291,20 @@ def test_who_was_outranked_is_told_the_last_one_in() -> None:
     assert re.search(r"✗ last 5: combined [\d.]+, rank \d+ of \d+; the last one in had", text)
 
 
+def test_the_first_stage_is_told_as_it_was_last_chosen() -> None:
+    run = small_run()
+    for row in run.trades.head(8).iter_rows(named=True):
+        told = section(small_stories()[row["trade_id"]], "Funnel")[0].values
+        chosen = run.candidates.filter(
+            (pl.col("stage") == 50)
+            & (pl.col("symbol") == row["symbol"])
+            & (pl.col("decided_at") <= row["decided_at"])
+        ).row(-1, named=True)
+
+        assert told["chosen_at"] == f"{chosen['decided_at']:%Y-%m-%dT%H:%M:%SZ}"
+        assert told["value"] == chosen["value"]
+
+
 def test_a_symbol_without_news_is_asked_about_anew() -> None:
     run = small_run()
     scans = run.decisions.filter(pl.col("n_candidates") > 0)["decided_at"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catalyst.data.figures import against, count, eastern, number, price
+from catalyst.data.figures import against, count, eastern, iso_utc, number, price
 from catalyst.data.story import Fact, Section, Value
 from catalyst.data.visible import visible
 from catalyst.errors import InputError
@@ -200,7 +200,7 @@ def _first_stage(books: RunBooks, row: Row) -> Fact:
     p = books.params.screen
     at = eastern(row["decided_at"], date=False)
     rank, n = rank_of(books.candidates(row["decided_at"], 50), row["symbol"])
-    values = row_values(row) | {"rank": rank, "of": n}
+    values = row_values(row) | {"rank": rank, "of": n, "chosen_at": iso_utc(row["decided_at"])}
     reason = row["reason"]
     if reason in {"passed", "rank"}:
         text = (
