@@ -12,7 +12,7 @@ import builtins
 import linecache
 import sys
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -95,7 +95,22 @@ def origin_of(function: types.FunctionType, name: str) -> Origin:
         return found.name(rest.partition(".")[0], 0) if found else _UNKNOWN
     if first in function.__code__.co_freevars:
         return _captured(function, first)
-    return _scope_binding(function, first).name(first, 0)
+    scope = _scope_binding(function, first)
+    origin = scope.name(first, 0)
+    if origin.source is Source.TYPED and isinstance(value, Sized) and len(value):
+        # What was begun empty and is not was filled by somebody, in a function or another cell.
+        begun = scope.bound.get(first, [])
+        return _UNKNOWN if begun and all(map(_is_empty, begun)) else origin
+    return origin
+
+
+def _is_empty(node: ast.expr | None) -> bool:
+    match node:
+        case ast.Dict(keys=[]) | ast.List(elts=[]):
+            return True
+        case ast.Call(ast.Name("dict" | "list" | "set" | "deque"), args=[], keywords=[]):
+            return True
+    return False
 
 
 def origin_of_itself(function: types.FunctionType) -> Origin:
