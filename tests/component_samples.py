@@ -222,6 +222,12 @@ def momentum(bars: Any_, params: Any_, length: int = 5) -> Any_:
 
 ten_bars = functools.partial(momentum, length=10)
 
+
+def narrow(view: Any_, rows: Any_, params: Any_) -> Any_:
+    close = [view.base.close[row, : view.base.count[row]][-20:] for row in rows]
+    return np.array([c.max() / c.min() < 1.05 for c in close])
+
+
 BELL = [math.exp(-(((k - 100) / 30.0) ** 2)) for k in range(300)]
 PENALTY = {f"Z{chr(65 + k)}": math.sqrt(k + 2.0) for k in range(20)}
 
@@ -262,6 +268,7 @@ CLEAN: dict[str, tuple[str, Any_]] = {
     "breakout": ("technical_score", Breakout(20)),
     "ten_bars": ("technical_score", ten_bars),
     "bell_scored": ("scored", bell_scored),
+    "narrow": ("entry_filters", narrow),
     "penalised": ("entry_filters", penalised),
 }
 

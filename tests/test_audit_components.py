@@ -34,7 +34,7 @@ READS = {
     "big_body": 1,
     "inside_bar": 2,
     "three_up": 3,
-    "atr_filter": 16,
+    "narrow": 20,
     "quick_loss": 1,
     "sector_filter": 0,
 }

@@ -62,6 +62,14 @@ _SCORE = "\ndef score(rvol, params):\n    return HELD\n"
         ("HELD = set(Lake(LAKE).symbols('5m'))", "computed from data (Lake"),
         ("HELD = Lake(LAKE).bars('5m')['close'].mean()", "computed from data (Lake"),
         ("def fit():\n    return len(open(FILE).read())\nHELD = fit()", "computed from data (fit"),
+        (
+            "HELD = 0.0\ndef fit():\n    global HELD\n    x = open(FILE)\n    HELD = len(x)",
+            "computed from data",
+        ),
+        (
+            "HELD = {}\ndef fit():\n    for x in open(FILE):\n        HELD[x] = len(x)\nfit()",
+            "computed from data (open",
+        ),
         ("def half(x):\n    return x / 2.0\nHELD = half(3.0)", ""),
     ],
 )

@@ -19,7 +19,8 @@ def parsed(text: str) -> ast.Module:
 def bindings(body: Sequence[ast.stmt]) -> Bindings:
     """Return every expression that each name is bound to, or that goes into it.
 
-    None stands for an import.
+    Assignments inside functions count where they reach a name of the module's. None stands for an
+    import.
     """
     out: Bindings = {}
 
@@ -32,6 +33,36 @@ def bindings(body: Sequence[ast.stmt]) -> Bindings:
                 out.setdefault((alias.asname or alias.name).partition(".")[0], []).append(None)
         elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             out.setdefault(statement.name, []).append(ast.Constant(None))
+            for name, value in _reached(statement):
+                out.setdefault(name, []).append(value)
+    return out
+
+
+def _reached(function: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
+    # What a function binds in, or puts into, a name of its module's.
+    if isinstance(function, ast.ClassDef):
+        return
+    inside = list(_statements(getattr(function, "body", [])))
+    pairs = [pair for one in inside for pair in _pairs(one)]
+    shared = {name for one in inside if isinstance(one, ast.Global) for name in one.names}
+    own = {target.id for target, _ in pairs if isinstance(target, ast.Name)} - shared
+    arguments = {one.arg for one in ast.walk(function) if isinstance(one, ast.arg)}
+    for target, value in pairs:
+        for name in targets(target):
+            if name in shared or name not in own | arguments:
+                for one in _with_parts(value, pairs):
+                    yield name, one
+
+
+def _with_parts(value: ast.expr, pairs: list[tuple[ast.expr, ast.expr]]) -> list[ast.expr]:
+    # A local name means nothing outside its function: what it is bound to stands beside it.
+    out, asked = [value], {id(value)}
+    for expression in out:
+        names = {one.id for one in ast.walk(expression) if isinstance(one, ast.Name)}
+        for target, part in pairs:
+            if id(part) not in asked and names & set(targets(target)):
+                asked.add(id(part))
+                out.append(part)
     return out
 
 

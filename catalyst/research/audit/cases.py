@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from catalyst.research.audit.trial import copied
-from catalyst.research.audit.variations import garbled, only, shortened, taken, with_panels
+from catalyst.research.audit.variations import garbled, only, shortened, spiked, taken, with_panels
 from catalyst.strategy.components import Component
 from catalyst.strategy.history import FRAME_BARS
 from catalyst.strategy.own_calls import Caller
@@ -47,6 +47,8 @@ class Case:
         Rows that an entry filter is asked about; None for all.
     entry
         What an exit is asked about.
+    shared
+        Whether the component may have the view itself: it is known to write into nothing.
     """
 
     kind: str
@@ -57,6 +59,7 @@ class Case:
     frame: int = -1
     rows: tuple[int, ...] | None = None
     entry: Entry | None = None
+    shared: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -109,7 +112,7 @@ class Case:
         """
         caller = Caller(self.view.asof_ns, self.names)
         # A component that writes into its arguments must not spoil the next law's.
-        arguments = copied(self.arguments())
+        arguments = self.arguments() if self.shared else copied(self.arguments())
         match self.kind:
             case "catalyst_score":
                 m = len(self.view.survey.price)
@@ -146,6 +149,11 @@ class Case:
     def behind(self, filling: float) -> Case:
         """Return the case with other content behind ``count``."""
         return replace(self, view=with_panels(self.view, lambda panel: garbled(panel, filling)))
+
+    def spiked(self, back: int, factor: float) -> Case:
+        """Return the case with another bar, ``back`` before the last one."""
+        view = with_panels(self.view, lambda panel: spiked(panel, back, factor))
+        return replace(self, view=view)
 
     def with_room(self) -> Case:
         """Return the case with fewer bars than its panels are wide, so that something is behind."""

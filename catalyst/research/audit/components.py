@@ -25,16 +25,18 @@ from catalyst.research.audit.lookahead import audit_lookahead
 from catalyst.research.audit.looks import SESSIONS, VIEWS, looks
 from catalyst.research.audit.purity import Impurity, impurities
 from catalyst.research.audit.trial import tried
+from catalyst.research.audit.variations import noisy
 from catalyst.strategy.components import SIGNATURES, Component, as_component
 from catalyst.strategy.ledger import begin
 from catalyst.strategy.params import Params
 from catalyst.strategy.step import step
 from catalyst.strategy.values import MarketView
 
+NOISE = (0.003, 0.01, 0.03, 0.1)
+"""By how much bars are moved to see which of them a component looks at."""
+
 _CALLS = 8
 _TIMED = 60
-_FEW = 6
-_LENGTH = 9
 
 
 def audit_components(
@@ -212,12 +214,15 @@ def _audited(
     callable_ = hasattr(one.function, "__code__") or hasattr(one.function, "py_func")
     if callable_ and cases:
         spread = cases[:: max(1, len(cases) // _CALLS)]
+        trials = tried(one.function, [case.arguments() for case in spread])
+        writes = any("writes into its argument" in str(one) for one in (*impure, *trials))
         found += laws.results(component, one.kind, real, params)
         if not any(finding.law == "result" and finding.serious for finding in found):
             found += laws.subset(component, spread)
             found += laws.causality(component, spread)
-            reads, given = laws.reach(component, reach_cases(one.kind, real, params))
-        trials = tried(one.function, [case.arguments() for case in spread])
+            asked = reach_cases(one.kind, real, params)
+            asked = [replace(case, shared=not writes) for case in asked]
+            reads, given = laws.reach(component, asked)
         told = {_gist(finding.what) for finding in found}
         found += [
             Finding(_law_of(str(impurity)), str(impurity))
@@ -243,10 +248,12 @@ def _audited(
 
 def reach_cases(kind: str, real: Sequence[MarketView], params: Params) -> list[Case]:
     """List calls that tell how far back a component looks."""
+    moved = [noisy(real[-1], frac) for frac in NOISE]
     if kind == "patterns":
-        return [case for view in real[-1:] for case in windows_of(view, params)]
+        return [case for view in (real[-1], *moved[1:3]) for case in windows_of(view, params)]
     cases = [case for view in real for case in cases_of(kind, view, params)]
-    return cases[:: max(1, len(cases) // (2 * _CALLS))]
+    more = [case for view in moved for case in cases_of(kind, view, params)]
+    return cases[:: max(1, len(cases) // _CALLS)] + more[:: max(1, len(more) // _CALLS)]
 
 
 def _gist(what: str) -> str:

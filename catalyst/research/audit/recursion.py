@@ -18,9 +18,9 @@ from catalyst.data.feed import Feed
 from catalyst.data.lake import Lake
 from catalyst.errors import LakeError
 from catalyst.research.audit.bar_indicators import Indicator, Series, indicators, series_of
-from catalyst.research.audit.cases import cases_of, windows_of
+from catalyst.research.audit.cases import windows_of
 from catalyst.research.audit.component_files import Found
-from catalyst.research.audit.components import user_components
+from catalyst.research.audit.components import reach_cases, user_components
 from catalyst.research.audit.histories import Answers, Histories, answers, pattern_scores
 from catalyst.research.audit.looks import looks
 from catalyst.research.audit.variations import shortened, with_panels
@@ -344,8 +344,7 @@ def _own_by_bars(
             bound=FRAME_BARS,
             own=True,
         )
-    cases = [case for view in real for case in cases_of(one.kind, view, params)]
-    spread = cases[:: max(1, len(cases) // 24)]
+    spread = reach_cases(one.kind, real, params)
     return measure(
         one.name, value_at=lambda n: answers(one, [case.last(n) for case in spread]), own=True
     )

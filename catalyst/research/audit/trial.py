@@ -101,21 +101,21 @@ def tried(
     order = list(range(len(calls)))
     first: dict[int, bytes] = {}
     out: dict[Impurity, None] = {}
-    with watched() as found:
-        for k in order:
-            first[k] = _called(function, calls[k], name, out)
-        # A fixed order, of no use to anyone who wants chance.
-        random.Random(seed).shuffle(order)  # noqa: S311
-        for k in order:
-            if _called(function, calls[k], name, out) != first[k]:
-                out[
-                    Impurity(
-                        name,
-                        "gave another result for the same arguments when asked again; it must "
-                        "depend on its arguments only",
-                    )
-                ] = None
-                break
+    found: list[tuple[str, str]] = []
+    for k in order:
+        first[k] = _called(function, calls[k], name, out, found)
+    # A fixed order, of no use to anyone who wants chance.
+    random.Random(seed).shuffle(order)  # noqa: S311
+    for k in order:
+        if _called(function, calls[k], name, out, found) != first[k]:
+            out[
+                Impurity(
+                    name,
+                    "gave another result for the same arguments when asked again; it must depend "
+                    "on its arguments only",
+                )
+            ] = None
+            break
     for what, reached in dict.fromkeys(found):
         out[Impurity(name, f"{instead(what)}: called {reached} while it ran")] = None
     if plain is not None:
@@ -166,13 +166,21 @@ def _has_arrays(value: object) -> bool:
 
 
 def _called(
-    function: Callable[..., Any], arguments: tuple[Any, ...], name: str, out: dict[Impurity, None]
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    name: str,
+    out: dict[Impurity, None],
+    found: list[tuple[str, str]],
 ) -> bytes:
     own = copied(arguments)
+    answer: Any
     try:
-        result = content(function(*own))
+        with watched() as reached:
+            answer = function(*own)
     except Exception as error:  # noqa: BLE001 - what a user's function raises is its result here
-        result = content(error)
+        answer = error
+    found += reached
+    result = content(answer)
     for place, (given, after) in enumerate(zip(arguments, own, strict=True)):
         if content(given) != content(after):
             out[
@@ -202,7 +210,8 @@ def _state(function: Callable[..., Any]) -> dict[str, bytes]:
     held |= dict(scope.cells)
     held |= defaults_of(plain)
     held |= {f"{plain.__name__}.{n}": v for n, v in vars(plain).items()}
-    if not isinstance(function, (types.FunctionType, types.BuiltinFunctionType)):
+    # A kernel counts its compilations, which is none of the user's memory.
+    if not isinstance(function, types.FunctionType) and not hasattr(function, "py_func"):
         owner = getattr(function, "__self__", function)
         held |= {
             f"{type(owner).__name__}.{n}": v for n, v in getattr(owner, "__dict__", {}).items()

@@ -181,3 +181,37 @@ def _no_past(view: MarketView) -> MarketView:
 
 def _positive(values: Floats) -> Floats:
     return np.where(np.isfinite(values) & (values > 0.0), values, 1.0)
+
+
+def spiked(panel: BarPanel, back: int, factor: float) -> BarPanel:
+    """Return a panel in which one bar of each row, ``back`` before its last, is another."""
+    at = np.maximum(panel.count - 1 - back, 0)
+    there = (np.arange(panel.close.shape[1])[None, :] == at[:, None]) & (panel.count > back)[
+        :, None
+    ]
+    changed: dict[str, Any] = {
+        name: np.where(there, getattr(panel, name) * factor, getattr(panel, name))
+        for name in _SERIES
+    }
+    return replace(panel, **changed)
+
+
+def noisy(view: MarketView, frac: float, *, seed: int = 0) -> MarketView:
+    """Return a view in which every bar is moved on its own, by ``frac`` as a rule.
+
+    What says yes or no says one and the other then, and so shows which bars it looks at.
+    """
+    random = np.random.default_rng(seed)
+
+    def bars(panel: BarPanel) -> BarPanel:
+        by = np.exp(frac * random.standard_normal(panel.close.shape))
+        wide = np.exp(frac * random.random(panel.close.shape))
+        body = np.exp(frac * random.standard_normal(panel.close.shape))
+        close = panel.close * by
+        open_ = panel.open * by * body
+        high, low = np.maximum(open_, close) * wide, np.minimum(open_, close) / wide
+        volume = np.ceil(panel.volume * np.exp(2.0 * random.standard_normal(panel.close.shape)))
+        moved: dict[str, Any] = {"open": open_, "high": high, "low": low, "close": close}
+        return replace(panel, volume=volume, **moved)
+
+    return with_panels(view, bars)
