@@ -205,6 +205,20 @@ def test_daily_trades_are_told_in_daily_bars() -> None:
     assert "on 1d, bullish" in text
 
 
+def test_what_a_daily_signal_lacked_is_told_in_daily_bars() -> None:
+    row = first_signal(daily_run(), "no_pattern")
+    story = daily_run().explain(asked(row), why_not=True)
+
+    assert "a directed candlestick at the last complete bar of 1d" in texts([story])
+
+
+def test_on_daily_bars_an_instant_in_the_day_means_the_close_before() -> None:
+    row = daily_run().signals.row(-1, named=True)
+    told = daily_run().explain(f"{row['symbol']}@{instant(row)[:10]}T10:05", why_not=True)
+
+    assert str(told.values["decided_at"]) < f"{row['decided_at']:%Y-%m-%d}"
+
+
 def test_a_story_of_one_trade_is_the_same_as_among_all() -> None:
     trade_id = small_run().trades["trade_id"][3]
 

@@ -20,8 +20,8 @@ from catalyst.research.funnel_story import (
 from catalyst.research.run_books import Row, RunBooks
 from catalyst.research.signal_story import hold_fact
 from catalyst.research.walk import Known
+from catalyst.strategy.clock import timeframe_label
 from catalyst.strategy.funnel import narrow
-from catalyst.strategy.params import Params
 from catalyst.strategy.values import Session
 
 _WITHOUT_NUMBERS = {
@@ -196,10 +196,10 @@ def _weight_wanted(score: float, least: float) -> Fact:
     )
 
 
-def held_story(books: RunBooks, sections: list[Section], signal: Row, known: Known) -> Story:
+def held_story(sections: list[Section], signal: Row, known: Known) -> Story:
     """Tell what stopped a signal: the hold or the refusal, and what it lacked."""
     reason = hold_fact(signal)
-    wanted = signal_wanted(signal, books.params)
+    wanted = signal_wanted(signal, [timeframe_label(ns) for ns in known.view.frame_ns])
     sections = [*sections, Section("What would have had to be different", tuple(wanted))]
     return Story(
         "why_not",
@@ -220,13 +220,20 @@ def held_story(books: RunBooks, sections: list[Section], signal: Row, known: Kno
     )
 
 
-def signal_wanted(signal: Row, params: Params) -> list[Fact]:
-    """Say what a held or refused signal lacked."""
-    minutes = ", ".join(str(m) for m in params.pattern.timeframes)
-    bars = "the last complete bar of its timeframe" if minutes else "the last bar"
+def signal_wanted(signal: Row, timeframes: list[str]) -> list[Fact]:
+    """Say what a held or refused signal lacked.
+
+    Parameters
+    ----------
+    signal
+        Its row.
+    timeframes
+        Those in which patterns were looked for.
+    """
+    looked = ", ".join(timeframes)
     value, limit = signal["value"], signal["threshold"]
     texts = {
-        "no_pattern": f"a directed candlestick whose last bar is {bars} ({minutes} min)",
+        "no_pattern": f"a directed candlestick at the last complete bar of {looked}",
         "undirected": "a candlestick with a direction; a doji, or a gap or surge alone, has none",
         "cancelled_out": "one side stronger than the other",
         "fights_catalyst": "a pattern on the side of the news, or neutral news",

@@ -240,7 +240,7 @@ def _signal(books: RunBooks, signal: Row, *, why_not: bool = False) -> Story:
             "stopped_by": None,
         }
         return Story("why_not", Fact(said), (line,), tuple(sections), values)
-    story = held_story(books, sections, signal, known)
+    story = held_story(sections, signal, known)
     if why_not:
         lines = (line, *story.lines)
         return Story(story.kind, story.headline, lines, story.sections, story.values)
