@@ -14,6 +14,7 @@ import time
 from collections import deque
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -223,6 +224,14 @@ def momentum(bars: Any_, params: Any_, length: int = 5) -> Any_:
 ten_bars = functools.partial(momentum, length=10)
 
 
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def lunch(view: Any_, rows: Any_, params: Any_) -> Any_:
+    at = dt.datetime.fromtimestamp(view.asof_ns // 10**9, NEW_YORK)
+    return np.full(len(rows), at.hour != 12)
+
+
 def narrow(view: Any_, rows: Any_, params: Any_) -> Any_:
     close = [view.base.close[row, : view.base.count[row]][-20:] for row in rows]
     return np.array([c.max() / c.min() < 1.05 for c in close])
@@ -268,6 +277,7 @@ CLEAN: dict[str, tuple[str, Any_]] = {
     "breakout": ("technical_score", Breakout(20)),
     "ten_bars": ("technical_score", ten_bars),
     "bell_scored": ("scored", bell_scored),
+    "lunch": ("entry_filters", lunch),
     "narrow": ("entry_filters", narrow),
     "penalised": ("entry_filters", penalised),
 }

@@ -26,6 +26,8 @@ from catalyst.strategy.components import Component
 
 #: A partial and a callable object have no code of their own, so no variant may name them.
 REFUSED = {"breakout", "ten_bars"}
+#: A third of them: reading them all is tested beside this, at a fraction of the time.
+AUDITED = list(IMPURE)[::3]
 READS = {
     "sma50_position": 50,
     "weighted_mean": 20,
@@ -43,7 +45,7 @@ READS = {
 @cache
 def _clean() -> dict[str, ComponentAudit]:
     found = [Found(name, kind, function) for name, (kind, function) in CLEAN.items()]
-    audit = audit_components(found, small_lake(), sessions=2, views=5)
+    audit = audit_components(found, small_lake(), sessions=1, views=4)
     return {one.name: one for one in audit.components}
 
 
@@ -52,7 +54,7 @@ def _impure(only: str = "") -> dict[str, ComponentAudit]:
     found = [
         Found(name, kind, function)
         for name, (kind, function, _) in IMPURE.items()
-        if only in ("", name)
+        if (name == only if only else name in AUDITED)
     ]
     audit = audit_components(found, small_lake(), sessions=1, views=2)
     return {one.name: one for one in audit.components}
@@ -108,7 +110,7 @@ def test_a_clean_component_keeps_every_law(name: str) -> None:
     assert _clean()[name].findings == ()
 
 
-@pytest.mark.parametrize("name", IMPURE)
+@pytest.mark.parametrize("name", AUDITED)
 def test_an_impure_component_breaks_purity(name: str) -> None:
     laws = {finding.law for finding in _impure()[name].findings}
 

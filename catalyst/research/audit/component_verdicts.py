@@ -116,7 +116,11 @@ class ComponentsAudit:
         """List what the look-ahead audit found beside what reading the code has."""
         if self.lookahead is None:
             return []
-        return [str(one) for one in self.lookahead.violations if one.layer != "code"]
+        return [
+            str(one)
+            for one in self.lookahead.violations
+            if "code" not in (one.layer, one.perturbation)
+        ]
 
     @property
     def lookahead_text(self) -> str:

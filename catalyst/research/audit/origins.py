@@ -26,6 +26,7 @@ _SAFE = frozenset(
         *("builtins", "math", "cmath", "numpy", "numba", "scipy", "statistics", "itertools"),
         *("functools", "operator", "_operator", "_functools", "collections", "_collections"),
         *("datetime", "decimal", "fractions", "re", "string", "dataclasses", "enum", "copy"),
+        *("zoneinfo", "calendar", "hashlib", "array", "struct", "unicodedata", "pytz", "dateutil"),
         *("types", "typing", "catalyst", "polars", "pandas", "talib", "bisect", "heapq", "json"),
     }
 )
