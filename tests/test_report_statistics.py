@@ -22,7 +22,7 @@ from catalyst.research.forward_returns import forward_returns, horizons_of
 from catalyst.research.result import Result
 from catalyst.research.score_tables import correlation_sentence, score_tables
 from catalyst.research.tape import tape_of
-from catalyst.research.trade_groups import closed_trades, costs_of, exits_of, groups_of
+from catalyst.research.trade_groups import closed_trades, costs_of, days_held, exits_of, groups_of
 from catalyst.research.verdict import verdict_of
 
 HOUR = Horizon("2h", "2 hours", 1)
@@ -380,3 +380,13 @@ def test_every_warning_of_a_run_has_a_meaning() -> None:
 
     assert [text for text, meaning in cautions_of(sorted(said)) if not meaning] == []
     assert len(said) == 14
+
+
+def test_days_are_drawn_together_over_as_many_as_trades_are_held() -> None:
+    def held(nights: int) -> pl.DataFrame:
+        entry = dt.datetime(2024, 1, 2, 15, tzinfo=dt.UTC)
+        times = pl.DataFrame({"entry_ts": [entry], "exit_ts": [entry + dt.timedelta(days=nights)]})
+        return times.cast(pl.Datetime("ns", "UTC"))
+
+    assert [days_held(held(nights)) for nights in (0, 1, 7, 300)] == [1, 2, 6, 21]
+    assert days_held(held(0).clear()) == 1

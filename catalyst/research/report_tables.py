@@ -25,13 +25,12 @@ from catalyst.research.result import Result
 from catalyst.research.score_tables import score_tables
 from catalyst.research.sensitivity import read_sensitivity
 from catalyst.research.tape import tape_of
-from catalyst.research.trade_groups import closed_trades, costs_of, exits_of, groups_of
+from catalyst.research.trade_groups import closed_trades, costs_of, days_held, exits_of, groups_of
 from catalyst.research.trade_windows import trade_windows
 from catalyst.research.verdict import verdict_of
 from catalyst.strategy.values import Floats
 
 _SEED_DIGITS = 15
-_HELD_DAYS = 5
 Tell = Callable[[str], None]
 
 
@@ -54,9 +53,8 @@ def report_tables(result: Result, *, tell: Tell = lambda _: None) -> ReportTable
     seed = int(summary["decision_digest"][:_SEED_DIGITS], 16)
     tape = tape_of(result)
     daily = tape.feed.grid.daily
-    # Trades of daily bars reach over days: as many are drawn together.
-    block = _HELD_DAYS if daily else 1
     trades = closed_trades(result)
+    block = days_held(trades)
     curve = result.benchmarks
     tell("returns after every score")
     horizons, scores = score_tables(result, tape, seed=seed)

@@ -14,7 +14,7 @@ from catalyst.research.bootstrap import mean_interval
 from catalyst.research.replay import replay
 from catalyst.research.result import Result
 from catalyst.research.tape import lake_of_run
-from catalyst.research.trade_groups import closed_trades
+from catalyst.research.trade_groups import closed_trades, days_held
 from catalyst.strategy.clock import MINUTE_NS
 
 FILE = "sensitivity.parquet"
@@ -113,7 +113,7 @@ def _row(
         trades["pnl"].to_numpy(),
         trades["day"].to_numpy(),
         seed=seed,
-        block=5 if run.summary["timeframe"] == "1d" else 1,
+        block=days_held(trades),
     )
     same = run.decisions.select("decided_at", "digest").join(digests, on=["decided_at", "digest"])
     total = run.decisions.height

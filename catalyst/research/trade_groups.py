@@ -14,6 +14,9 @@ from catalyst.strategy.ids import content_id
 from catalyst.strategy.money import MICRO
 
 _MOST_GROUPS = 40
+_NEARLY_ALL = 0.95
+_SESSIONS_A_WEEK = 5
+_MOST_DAYS = 20
 _BPS = 1e4
 _FLAT_BPS = 5
 
@@ -58,6 +61,25 @@ def closed_trades(result: Result) -> pl.DataFrame:
         )
         .sort("entry_ts", "trade_id")
     )
+
+
+def days_held(trades: pl.DataFrame) -> int:
+    """Return over how many sessions nearly every trade reaches, 1 where all are closed in a day.
+
+    So many days are drawn together by a bootstrap over the days of decisions.
+
+    Parameters
+    ----------
+    trades
+        From `closed_trades`.
+    """
+    new_york = (
+        pl.col(name).dt.convert_time_zone("America/New_York").dt.date()
+        for name in ("entry_ts", "exit_ts")
+    )
+    entered, left = trades.select(*new_york).get_columns()
+    nights = (left - entered).dt.total_days().quantile(_NEARLY_ALL, "higher")
+    return 1 + min(math.ceil((nights or 0) * _SESSIONS_A_WEEK / 7), _MOST_DAYS)
 
 
 def exits_of(trades: pl.DataFrame) -> Groups:
