@@ -132,6 +132,11 @@ def command(
         else _shown(root, selection, limit, as_json=as_json)
     )
     if found is None:
+        if as_json:
+            empty = (
+                {"released": []} if release or accept is not None else {"counts": [], "rows": []}
+            )
+            typer.echo(json.dumps({"lake": str(root), **empty}))
         say(
             f"no row in quarantine of {root} is so chosen; leave out --table, --file, --rule or "
             "--line"
