@@ -133,10 +133,8 @@ def command(
     )
     if found is None:
         if as_json:
-            empty = (
-                {"released": []} if release or accept is not None else {"counts": [], "rows": []}
-            )
-            typer.echo(json.dumps({"lake": str(root), **empty}))
+            names = ("released",) if release or accept is not None else ("counts", "rows")
+            typer.echo(json.dumps({"lake": str(root)} | {name: [] for name in names}))
         say(
             f"no row in quarantine of {root} is so chosen; leave out --table, --file, --rule or "
             "--line"
