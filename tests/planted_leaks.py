@@ -83,7 +83,7 @@ class Case:
     plug: dict[str, Any]
     lake: Callable[[], Lake] = tiny_lake
     timeframe: str = "5m"
-    days: int = 2
+    days: int = 1
 
 
 # Loaders -----------------------------------------------------------------------------------------
@@ -115,12 +115,13 @@ def stamped_earlier(lake: Lake) -> dict[str, pl.DataFrame]:
 
 def adjusted_backwards(lake: Lake) -> dict[str, pl.DataFrame]:
     bars, splits = lake.bars("5m"), lake.actions().filter(pl.col("kind") == "split")
-    factor = pl.lit(1.0)
     for symbol, day, ratio in splits.select("symbol", "ex_date", "value").rows():
         earlier = (pl.col("symbol") == symbol) & (day > _DATE)
-        factor = pl.when(earlier).then(factor / ratio).otherwise(factor)
-    prices = [pl.col(name) * factor for name in ("open", "high", "low", "close")]
-    return {"bars": bars.with_columns(*prices, adjustment=pl.lit("split"))}
+        bars = bars.with_columns(
+            pl.when(earlier).then(pl.col(name) / ratio).otherwise(pl.col(name)).alias(name)
+            for name in ("open", "high", "low", "close")
+        )
+    return {"bars": bars.with_columns(adjustment=pl.lit("split"))}
 
 
 def tomorrows_universe(lake: Lake) -> dict[str, pl.DataFrame]:
@@ -266,7 +267,7 @@ def _loader_leaks() -> list[Case]:
     }
     return [
         *(Case(name, {"loader": plug}) for name, plug in leaks.items()),
-        *(Case(name, {"loader": plug}, split_lake) for name, plug in on_actions.items()),
+        *(Case(name, {"loader": plug}, split_lake, days=2) for name, plug in on_actions.items()),
         Case("larger bars that hold the next bar", {"loader": labelled_left}, timeframe="15m"),
         Case("corrected bars as first known", {"loader": corrected_bars}, corrected_lake),
         Case("the better source, by hindsight", {"loader": best_source}, two_sources),
@@ -521,7 +522,7 @@ def leaks() -> list[Case]:
     return [*_loader_leaks(), *_view_leaks(), *_others()]
 
 
-def audited(case: Case, *, sample: int = 6) -> LookaheadAudit:
+def audited(case: Case, *, sample: int = 4) -> LookaheadAudit:
     """Audit a case at a few instants."""
     plug = dict(case.plug)
     daily = case.timeframe == "1d"

@@ -130,20 +130,19 @@ class Feed:
         self.taken = tuple(sorted({base[name].source for name in self.names}))
         several = present.group_by("symbol").len().filter(pl.col("len") > 1)["symbol"]
         self.contested = len(set(several) & set(self.names))
-        self._universe = self._read_universe()
+        self._universe, self._reread = self._read_universe(), False
         self.actions = self._read_actions()
 
     def reading(self, lake: Lake, *, anew: bool = False) -> Feed:
         """Return the same feed over another lake; `anew` chooses series that it doesn't have."""
         feed = copy.copy(self)
         feed.lake = lake
-        # A lake without memberships has everyone in it; one whose memberships lie ahead, nobody.
         if anew:
             name = str(self.timeframe)
             chosen = series_kept(self._series[name], lake, name)
             feed._series = {**self._series, name: chosen}  # noqa: SLF001 - its own class
-        some = feed._read_universe() or []  # noqa: SLF001 - its own class
-        feed._universe = None if self._universe is None else some  # noqa: SLF001 - likewise
+        # Memberships are read when a session opens, and an audit reads anew far more often.
+        feed._reread = self._universe is not None  # noqa: SLF001 - likewise
         feed.actions = feed._read_actions()  # noqa: SLF001 - likewise
         return feed
 
@@ -343,6 +342,9 @@ class Feed:
         All, where the lake has no universe.
         """
         m = len(self.names)
+        if self._reread:
+            # A lake without memberships has everyone in it; one whose lie ahead, nobody.
+            self._universe, self._reread = self._read_universe() or [], False
         rows = self._universe
         if rows is None:
             return np.ones(m, np.bool_)

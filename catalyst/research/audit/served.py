@@ -18,7 +18,7 @@ from catalyst.data.calendar import day_to_date, sessions
 from catalyst.data.enrichment.schema import ENRICHED
 from catalyst.data.spans import bounded, within
 from catalyst.data.stamps import Moment
-from catalyst.data.timeframes import NAMES, timeframe_named
+from catalyst.data.timeframes import DAILY, NAMES, timeframe_named
 from catalyst.errors import InputError
 from catalyst.research.audit.later_bars import no_rows, rows_of
 
@@ -298,14 +298,16 @@ def _bar_table(frame: pl.DataFrame, timeframe: str) -> pl.DataFrame:
             f"{', '.join(ADJUSTMENTS)}"
         )
     outside = sessions().containing(made["ts"].dt.timestamp("ns").to_numpy()) < 0
-    if outside.any():
+    if outside.any() and (name == DAILY or outside.all()):
         row = made.row(int(np.flatnonzero(outside)[0]), named=True)
         raise InputError(
             f"the loader's {name} bar of {row['symbol']} at {row['ts']:%Y-%m-%d %H:%M} UTC lies in "
             "no session; expected its start between 04:00 and 20:00 New York time of a trading "
             "day, a daily bar's at the session's open"
         )
-    return made.select("symbol", "ts", "timeframe", *STORED[2:])
+    # A few, such as the first of a resampling, the exchange never saw; a lake has none.
+    kept = made.filter(~pl.Series(outside))
+    return kept.select("symbol", "ts", "timeframe", *STORED[2:])
 
 
 def _table(given: object, table: str) -> pl.DataFrame:
@@ -325,7 +327,8 @@ def _table(given: object, table: str) -> pl.DataFrame:
     needed = _ACTIONS_NEEDED if table == "actions" else _UNIVERSE_NEEDED
     _need(frame, needed, table)
     made = frame.with_columns(_cast(frame, "known_at", _INSTANT, table))
-    _no_nulls(made.select([name for name in needed if name != "to"]), table)
+    # A membership that lasts has no end, and a rename no value.
+    _no_nulls(made.select([name for name in needed if name not in {"to", "value"}]), table)
     return made
 
 
