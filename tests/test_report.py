@@ -125,7 +125,6 @@ class Shown:
 @pytest.fixture(scope="module")
 def shown(browser: Browser) -> Iterator[Shown]:
     with opened(browser, written(usual), scheme="dark") as (page, asked, said):
-        _draw_all(page)
         yield Shown(page, asked, said)
 
 
@@ -135,8 +134,6 @@ def test_a_report_asks_for_nothing_complains_of_nothing_and_fits_a_phone(
 ) -> None:
     path = written(run)
     with opened(browser, path, width=390) as (page, asked, said):
-        _draw_all(page)
-
         assert page.evaluate("document.documentElement.dataset.ready") == "yes"
         assert asked == [path.as_uri()]
         assert said == []
@@ -148,11 +145,6 @@ def test_a_report_asks_for_nothing_and_fits_a_desk(shown: Shown) -> None:
     assert shown.asked == [written(usual).as_uri()]
     assert shown.said == []
     assert shown.page.evaluate("document.documentElement.scrollWidth") == 1280
-
-
-def _draw_all(page: Page) -> None:
-    # Charts are drawn when they come near; what is printed is drawn at once.
-    page.evaluate("['beforeprint', 'afterprint'].forEach((name) => dispatchEvent(new Event(name)))")
 
 
 def test_verdict_and_warnings_stand_before_every_figure(shown: Shown) -> None:

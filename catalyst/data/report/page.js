@@ -226,18 +226,8 @@
     script.textContent = await unpacked("packed-plotly");
     document.head.append(script);
     if (!window.Plotly) throw new Error("the script of the charts did not start");
-    const watch = new IntersectionObserver((seen) => {
-      for (const entry of seen.filter((one) => one.isIntersecting)) {
-        watch.unobserve(entry.target);
-        drawFigure(entry.target);
-      }
-    }, { rootMargin: "800px" });
-    document.querySelectorAll("[data-chart]").forEach((figure) => watch.observe(figure));
-    // Paper is white, and nobody scrolls on it.
-    addEventListener("beforeprint", () => {
-      document.querySelectorAll("[data-chart]").forEach((figure) => { figure.dataset.drawn = "yes"; });
-      themed("light");
-    });
+    // Paper is white.
+    addEventListener("beforeprint", () => themed("light"));
     addEventListener("afterprint", () => themed(find("theme").value));
     const table = document.querySelector("table.sortable");
     if (table) {
@@ -254,6 +244,11 @@
       const most = drawn.reduce((best, one) => (gain(one) > gain(best) ? one : best), drawn[0] || openers()[0]);
       openTrade(asked() || most, !asked());
       addEventListener("hashchange", () => { if (asked()) openTrade(asked()); });
+    }
+    // One after the other, so that the page can be read meanwhile.
+    for (const figure of document.querySelectorAll("[data-chart]")) {
+      drawFigure(figure);
+      await new Promise((resolve) => { setTimeout(resolve); });
     }
     root.dataset.ready = "yes";
   };
