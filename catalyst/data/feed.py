@@ -331,6 +331,8 @@ class Feed:
             rows = rows.with_columns(known_at=moved)
         rows = rows.with_columns(known=pl.col("known_at").cast(pl.Int64))
         rows = rows.filter((pl.col("known") > after_ns) & (pl.col("known") <= until_ns))
+        if not rows.height:
+            return empty_news()
         rows = rows.filter(pl.col("symbol").is_in(self.names))
         self.articles += rows.height
         self.assumed_articles += int(rows["known_is_assumed"].sum())

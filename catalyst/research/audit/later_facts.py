@@ -14,7 +14,7 @@ from catalyst.strategy.params import CATEGORIES
 from catalyst.strategy.values import Ints
 
 _INSTANT = pl.Datetime("ns", "UTC")
-_TOUCHED = 40
+_TOUCHED = 24
 """Symbols that late actions, memberships and articles are planted for at one instant, at most."""
 
 
