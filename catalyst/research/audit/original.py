@@ -48,6 +48,7 @@ class Original:
         self._bars: dict[tuple[str, dt.date], SessionRows] = {}
         self._frames: dict[tuple[str, dt.date, bool], pl.DataFrame] = {}
         self._frame_rows = 0
+        self._last: dict[tuple[str, dt.date], int] = {}
         self._news: dict[dt.date, NewsDay] = {}
         self._days: dict[str, list[dt.date]] = {}
         self._series: dict[str, pl.DataFrame] = {}
@@ -135,6 +136,13 @@ class Original:
                 rows, timeframe, day, grace_ns=self.grace_ns, seed=self.seed
             )
         return self._bars[key]
+
+    def last_known_ns(self, timeframe: str, day: dt.date) -> int:
+        """Return when the last of a session's bars is known, ns UTC; 0 without bars."""
+        key = (timeframe, day)
+        if key not in self._last:
+            self._last[key] = int(self.session(timeframe, day).known_ns.max(initial=0))
+        return self._last[key]
 
     def frame(
         self, timeframe: str, day: dt.date, *, other: bool, make: Callable[[], BarRows]

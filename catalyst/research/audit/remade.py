@@ -252,10 +252,11 @@ class RemadeLake:
             return frame_of(self._rows(name, day), name)
         if day > self._today:
             return self._original.frame(name, day, other=True, make=lambda: self._rows(name, day))
-        whole = self._original.session(name, day)
-        if len(whole.rows) and int(whole.known_ns.max()) > self.at_ns:
+        if self._original.last_known_ns(name, day) > self.at_ns:
             return frame_of(self._rows(name, day), name)
-        return self._original.frame(name, day, other=False, make=lambda: whole.rows)
+        return self._original.frame(
+            name, day, other=False, make=lambda: self._original.session(name, day).rows
+        )
 
     def _news_days(self) -> list[dt.date]:
         first = self._first
@@ -328,7 +329,7 @@ class RemadeLake:
             return True
         if day >= self._before:
             return False
-        return int(self._original.session(name, day).known_ns.max(initial=0)) <= self.at_ns
+        return self._original.last_known_ns(name, day) <= self.at_ns
 
     def expire(self) -> None:
         """Refuse to be read from now on, and remove the files that were made, if any."""
