@@ -18,7 +18,7 @@ import pytest
 from numba import njit
 from planted_leaks import Case, audited, clean, leaks, params, tiny_lake
 from typer.testing import CliRunner
-from worlds import INSTANT, LOOSE, action_lake, copied, daily_lake, scratch
+from worlds import INSTANT, LOOSE, action_lake, copied, daily_lake, scratch, small_lake
 
 from catalyst import Lake, Params, replay
 from catalyst.cli.app import app
@@ -331,6 +331,14 @@ def test_a_stated_sample_says_what_it_may_miss() -> None:
 
     assert audit.instants == 5
     assert "(1 - p)^5: 95%" in audit.coverage
+
+
+def test_a_lake_cut_before_a_sessions_first_bar_raises_no_alarm() -> None:
+    # Over the whole span one of the cuts falls on 04:00, when the session has no bar yet.
+    audit = audit_lookahead(small_lake(), Params.load("spec"), sample=1)
+
+    assert "04:00" in audit.coverage
+    assert audit.violations == []
 
 
 def test_the_same_seed_gives_the_same_audit() -> None:

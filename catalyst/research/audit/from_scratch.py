@@ -99,8 +99,10 @@ def replay_cut(
         return False
     finally:
         remade.expire()
-    became = [(at, text) for at, text in walk.digests if at <= at_ns]
-    was = [(at, text) for at, text in digests if at <= at_ns]
+    # A session of which the cut lake has no bar yet can't be replayed over it.
+    until_ns = min(at_ns, chosen[-1].post_ns)
+    became = [(at, text) for at, text in walk.digests if at <= until_ns]
+    was = [(at, text) for at, text in digests if at <= until_ns]
     if became != was:
         k = next(
             (k for k, (a, b) in enumerate(zip(was, became, strict=False)) if a != b),
