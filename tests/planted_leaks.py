@@ -519,7 +519,7 @@ def _others() -> list[Case]:
 
 def leaks() -> list[Case]:
     """List every planted leak."""
-    return [*_loader_leaks(), *_view_leaks(), *_others()]
+    return [*_loader_leaks(), *_view_leaks(), *_others(), *_beside()]
 
 
 def audited(case: Case, *, sample: int = 4) -> LookaheadAudit:
@@ -538,6 +538,71 @@ def audited(case: Case, *, sample: int = 4) -> LookaheadAudit:
         replays=False,
         **plug,
     )
+
+
+# What lies beside the lake ------------------------------------------------------------------------
+
+
+@cache
+def notes_of_tomorrow() -> Path:
+    """A table that somebody made of the whole lake once: each day's return of each symbol."""
+    path = scratch() / "returns.csv"
+    bars = tiny_lake().bars("5m").group_by("symbol", _DATE).agg(pl.col("close").last())
+    bars.sort("symbol", "ts").write_csv(path)
+    np.save(path.with_suffix(".npy"), bars["close"].to_numpy())
+    return path
+
+
+def weighed_by_notes(lake: Lake) -> dict[str, pl.DataFrame]:
+    notes = pl.read_csv(notes_of_tomorrow())
+    tone = 0.0001 * float(notes["close"][0])
+    return {"news": lake.news().with_columns(sentiment=pl.col("sentiment") * (1.0 - tone))}
+
+
+def weighed_by_array(lake: Lake) -> dict[str, pl.DataFrame]:
+    tone = 0.0001 * float(np.load(notes_of_tomorrow().with_suffix(".npy"))[0])
+    return {"news": lake.news().with_columns(sentiment=pl.col("sentiment") * (1.0 - tone))}
+
+
+def weighed_by_the_real_lake(lake: Lake) -> dict[str, pl.DataFrame]:
+    tone = 0.0001 * float(Lake(tiny_lake().root).bars("5m")["close"][-1])
+    return {"news": lake.news().with_columns(sentiment=pl.col("sentiment") * (1.0 - tone))}
+
+
+def rvol_from_notes(seen: Survey, lake: Lake) -> Floats:
+    lake.days("5m")
+    with notes_of_tomorrow().open(encoding="utf-8") as file:
+        return seen.rvol * (1.0 + 0.001 * len(file.readline()))
+
+
+def without_fees(fills: tuple[Fill, ...], _lake: Lake) -> tuple[Fill, ...]:
+    return tuple(replace(f, fee_micro=0) for f in fills)
+
+
+def _beside() -> list[Case]:
+    charged = params(taf_fee_usd=0.01)
+    return [
+        Case("a loader with notes of tomorrow", {"loader": weighed_by_notes}),
+        Case("a loader with an array of tomorrow", {"loader": weighed_by_array}),
+        Case("a loader with the real lake", {"loader": weighed_by_the_real_lake}),
+        Case("a view with notes", {"view_builder": survey_with("rvol", rvol_from_notes)}),
+        Case("fills without their fees", {"fills": without_fees, "params": charged}),
+    ]
+
+
+def smoothed_volume(lake: Lake) -> dict[str, pl.DataFrame]:
+    mean = pl.col("volume").rolling_mean(5, min_samples=1).over("symbol")
+    return {"bars": lake.bars("5m").sort("symbol", "ts").with_columns(volume=mean)}
+
+
+def news_from_files(lake: Lake) -> dict[str, pl.DataFrame]:
+    files = pl.scan_parquet(f"{lake.root}/bars/timeframe=5m/*/*.parquet", hive_partitioning=False)
+    assert files.select(pl.col("close").count()).collect().item() > 0
+    return {"news": lake.news().filter(pl.col("tier") <= 4)}
+
+
+def written_down(_lake: Lake) -> Params:
+    return params().replace(volume_min=250_000)
 
 
 # Clean twins -------------------------------------------------------------------------------------
@@ -605,6 +670,8 @@ def clean() -> list[Case]:
         "some symbols": only_some,
         "news fifteen minutes later": later_news,
         "news of good sources": good_sources,
+        "smoothed volume": smoothed_volume,
+        "the lake's files by polars": news_from_files,
     }
     builders: dict[str, Plug] = {
         "a cap on relative volume": survey_with("rvol", calm),
@@ -616,6 +683,7 @@ def clean() -> list[Case]:
         *(Case(name, {"view_builder": plug}) for name, plug in builders.items()),
         Case("larger bars of what has ended", {"loader": labelled_right}, timeframe="15m"),
         Case("a fit on the first sessions", {"params": fitted_before}),
+        Case("a fit that fits nothing", {"params": written_down}),
         Case("fills dearer than the bars", {"fills": dearer}),
         Case("splits and dividends", {"loader": as_it_is}, split_lake),
         Case("two sources", {"loader": as_it_is}, two_sources),

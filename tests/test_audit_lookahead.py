@@ -28,7 +28,7 @@ from catalyst.research.audit import LookaheadAudit, audit_lookahead
 from catalyst.research.audit.original import Original
 from catalyst.research.audit.remade import PERTURBATIONS, RemadeLake
 from catalyst.research.market import Market
-from catalyst.strategy.values import BarPanel, Floats, Indices, MarketView
+from catalyst.strategy.values import BarPanel, Floats, Indices, MarketView, Survey
 
 AT = dt.datetime(2023, 7, 3, 15, 15, tzinfo=dt.UTC)
 SECTORS = {f"ZQA{letter}": ("bank", "oil", "chip")[k % 3] for k, letter in enumerate("ABCDEFGHIJ")}
@@ -350,6 +350,10 @@ def test_the_same_seed_gives_the_same_audit() -> None:
 # Wrong use ----------------------------------------------------------------------------------------
 
 
+def _cut_short(seen: Survey | MarketView, _lake: Lake) -> Survey | MarketView:
+    return replace(seen, rvol=seen.rvol[:-1]) if isinstance(seen, Survey) else seen
+
+
 @pytest.mark.parametrize(
     ("plug", "message"),
     [
@@ -362,6 +366,9 @@ def test_the_same_seed_gives_the_same_audit() -> None:
         ({"loader": lambda lake: lake.nothing()}, "the loader failed on the lake itself"),
         ({"view_builder": lambda seen: seen}, "expected a function view_builder(seen, lake)"),
         ({"view_builder": lambda _seen, _lake: None}, "was given a Survey and returned None"),
+        ({"view_builder": lambda seen, _lake: 1 // 0 or seen}, "failed on the lake itself at"),
+        ({"view_builder": _cut_short}, "gave rvol as float64[10]; expected float64[11]"),
+        ({"fills": lambda fills, _lake: 1 // 0 or fills}, "the fills failed on the lake itself"),
         ({"fills": lambda _fills, _lake: 1}, "fills returned a int; expected a tuple of Fill"),
         ({"sample": 0}, "sample is 0; expected a number"),
         ({"sample": "some"}, "sample is 'some'; expected a number"),

@@ -10,6 +10,7 @@ from catalyst.data.feed import Feed
 from catalyst.data.session_bars import SessionBars
 from catalyst.research.audit.differences import Difference, clock, fill_text
 from catalyst.strategy.decisions import Fill
+from catalyst.strategy.money import MICRO
 from catalyst.strategy.values import Floats, Session
 
 _NEAR = 1e-9
@@ -53,12 +54,18 @@ def better(
 def _flaw(fill: Fill, model: Fill | None, factor: float, *, strict: bool) -> str:
     if model is None:
         return "a fill that the lake's own bars don't give"
-    gain = fill.side * (model.price - fill.price / factor)
+    # A loader that changes volumes changes slippage; only a price better than without any flatters.
+    reference = model.price
+    if not strict:
+        reference -= fill.side * model.slippage_micro / MICRO / model.quantity
+    gain = fill.side * (reference - fill.price / factor)
     if gain > _NEAR * model.price:
         return "a fill at a better price than the lake's own bars give"
+    if strict and fill.fee_micro < model.fee_micro:
+        return "a fill with a smaller fee"
     if fill.filled_ns < model.filled_ns:
         return "a fill before its time"
-    if fill.quantity > model.quantity:
+    if strict and fill.quantity > model.quantity:
         return "a fill of more shares than the lake's own bars give"
     if strict and (fill.quantity < model.quantity or fill.filled_ns > model.filled_ns):
         return "a fill made later or smaller than the fill model gives"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,8 @@ from catalyst.research.audit import differences
 from catalyst.research.audit.fills import OwnBars, better
 from catalyst.research.audit.instants import every_instant
 from catalyst.research.audit.original import Original
-from catalyst.research.audit.plugs import Plugs
+from catalyst.research.audit.outside_reads import outside_of, outside_text
+from catalyst.research.audit.plugs import Plugs, failing
 from catalyst.research.audit.remade import RemadeLake
 from catalyst.research.audit.violations import Findings
 from catalyst.research.audit.worlds import Told, World
@@ -86,6 +88,7 @@ class Walk:
         self._looked_at = False
         self._late = False
         self._again = 0
+        self._watches: dict[str, int] = {}
         self._wanted = set(self.chosen or ())
 
     @property
@@ -176,7 +179,8 @@ class Walk:
     def _filled(self, found: tuple[Fill, ...], at_ns: int) -> tuple[Fill, ...]:
         if self.plugs.fills is None:
             return found
-        fills = self.plugs.filled(found, RemadeLake(self.original))
+        with failing("fills", at_ns), self._watched("fills", at_ns, due=bool(found)):
+            fills = self.plugs.filled(found, RemadeLake(self.original))
         flaws = list(better(fills, found, self.feed.names, scale=None))
         for one in flaws:
             self.findings.add(at_ns, "lake", "fill", one)
@@ -187,7 +191,12 @@ class Walk:
         if self.plugs.view_builder is None:
             return seen
         lake = RemadeLake(self.original)
-        found = self.plugs.seen(seen, lake)
+        due = self._looked_at and self._again < _AGAIN
+        with (
+            failing("view builder", seen.asof_ns),
+            self._watched("view builder", seen.asof_ns, due=due),
+        ):
+            found = self.plugs.seen(seen, lake)
         if self._looked_at and self._again < _AGAIN:
             self._again += isinstance(seen, MarketView)
             again = RemadeLake(self.original)
@@ -203,6 +212,18 @@ class Walk:
             short = self.plugs.seen(seen, RemadeLake(self.original, drop=self.shorter))
             self._compare_again(found, short, "start", _START_TOLERANCE)
         return found
+
+    @contextmanager
+    def _watched(self, name: str, at_ns: int, *, due: bool) -> Iterator[None]:
+        # Watching slows code down, so only the first calls are.
+        if not due or self._watches.get(name, 0) >= 2 * _AGAIN:
+            yield
+            return
+        self._watches[name] = self._watches.get(name, 0) + 1
+        with outside_of(self.original.scratch) as read:
+            yield
+        for path in read:
+            self.findings.say(at_ns, "lake", name, outside_text(name, path))
 
     def _compare_again(self, was: Any, became: Any, tried: str, tolerance: float) -> None:  # noqa: ANN401 - two surveys or two views
         if isinstance(was, Survey):

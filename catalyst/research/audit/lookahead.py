@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -20,6 +21,7 @@ from catalyst.research.audit.from_scratch import guarded, replay_cut
 from catalyst.research.audit.instants import candidates, sample
 from catalyst.research.audit.lockstep import Progress, Walk, own_bars
 from catalyst.research.audit.original import Original
+from catalyst.research.audit.outside_reads import outside_of, outside_text
 from catalyst.research.audit.plugs import FillsPlug, Fit, Loader, Plugs, ViewBuilder
 from catalyst.research.audit.remade import PERTURBATIONS, Perturbation, RemadeLake
 from catalyst.research.audit.served import FrameLake
@@ -195,10 +197,21 @@ class _Audit:
         self.plugs = plugs
         self.findings = Findings()
         whole = Original(lake, grace_ns=0, seed=seed, scratch=scratch)
-        self.params: Params = self._tried("fit", lambda: plugs.fitted(RemadeLake(whole)))
+        with self._watched("fit", scratch):
+            self.params: Params = self._tried("fit", lambda: plugs.fitted(RemadeLake(whole)))
         grace_ns = round(self.params.execution.bar_grace_s * 1e9)
         self.original = Original(lake, grace_ns=grace_ns, seed=seed, scratch=scratch)
         self.components = check_code(plugs, self.params, self.findings)
+
+    @contextmanager
+    def _watched(self, name: str, scratch: Path) -> Iterator[None]:
+        if name not in dict(self.plugs.given):
+            yield
+            return
+        with outside_of(scratch) as read:
+            yield
+        for path in read:
+            self.findings.say(None, "lake", name, outside_text(name, path))
 
     @staticmethod
     def _tried(name: str, act: Any) -> Any:  # noqa: ANN401 - a call and its result
@@ -220,7 +233,8 @@ class _Audit:
         sources: Sequence[str] | None,
     ) -> None:
         whole = RemadeLake(self.original)
-        loaded = self._tried("loader", lambda: self.plugs.loaded(whole, timeframe=timeframe))
+        with self._watched("loader", self.original.scratch):
+            loaded = self._tried("loader", lambda: self.plugs.loaded(whole, timeframe=timeframe))
         reads = whole.reads
         if timeframe is None and isinstance(loaded, FrameLake) and loaded.own:
             timeframe = next(name for name in loaded.timeframes() if name in loaded.own)
@@ -289,7 +303,8 @@ class _Audit:
         return made
 
     def _fitted(self, perturbation: Perturbation, at_ns: int) -> Params:
-        lake = RemadeLake(self.original, perturbation, at_ns)
+        late_bars = self.plugs.plant(self.original)
+        lake = RemadeLake(self.original, perturbation, at_ns, late_bars=late_bars)
         try:
             found = self.plugs.fitted(lake)
         except Exception as error:  # noqa: BLE001 - code of a user may raise anything
@@ -298,11 +313,7 @@ class _Audit:
             self.findings.say(at_ns, perturbation, "fit", what)
             return self.params
         finally:
-            reads = lake.reads
             lake.expire()
-        if not reads:
-            what = "the fit did not read the lake it was given: it can't be vouched for"
-            self.findings.say(at_ns, perturbation, "fit", what)
         if found.hash != self.params.hash:
             self.findings.add(at_ns, perturbation, "fit", _unlike(self.params, found))
         return found

@@ -256,13 +256,44 @@ class _Scope:
         return here if what or (top and top not in _SAFE) else _TYPED
 
 
+def origin_of_default(function: types.FunctionType, parameter: str) -> Origin:
+    """Return where the default of a function's parameter comes from."""
+    found = _around(function)
+    if found is None:
+        return _UNKNOWN
+    scope, body = found
+    arguments = next(
+        (
+            one.args
+            for one in ast.walk(ast.Module(body, []))
+            if isinstance(one, (ast.FunctionDef, ast.AsyncFunctionDef))
+            and one.name == function.__name__
+        ),
+        None,
+    )
+    if arguments is None:
+        return _UNKNOWN
+    places = [*arguments.posonlyargs, *arguments.args]
+    given: list[tuple[ast.arg, ast.expr | None]] = [
+        *zip(places[len(places) - len(arguments.defaults) :], arguments.defaults, strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]
+    written = next((node for one, node in given if one.arg == parameter), None)
+    return _UNKNOWN if written is None else scope.of(written)
+
+
 def _captured(function: types.FunctionType, name: str) -> Origin:
-    scope = _scope_binding(function, "")
+    found = _around(function)
+    return _UNKNOWN if found is None else found[0].name(name, 0)
+
+
+def _around(function: types.FunctionType) -> tuple[_Scope, list[ast.stmt]] | None:
+    # What the names mean where a function is written, and the statements around it.
     tree = _tree(function.__code__.co_filename, function.__globals__)
     if tree is None:
-        return _UNKNOWN
+        return None
     body: list[ast.stmt] = tree.body
-    found = scope
+    found = _scope_binding(function, "")
     for part in function.__qualname__.split(".<locals>.")[:-1]:
         inside = next(
             (
@@ -274,7 +305,7 @@ def _captured(function: types.FunctionType, name: str) -> Origin:
             None,
         )
         if inside is None:
-            return _UNKNOWN
+            return None
         arguments = inside.args
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
         found = _Scope(
@@ -284,7 +315,7 @@ def _captured(function: types.FunctionType, name: str) -> Origin:
             frozenset(one.arg for one in every),
         )
         body = inside.body
-    return found.name(name, 0)
+    return found, body
 
 
 def _scope_binding(function: types.FunctionType, name: str) -> _Scope:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from catalyst.errors import InputError
+import numpy as np
+
+from catalyst.errors import CatalystError, InputError
+from catalyst.research.audit.differences import clock
 from catalyst.research.audit.original import Original
 from catalyst.research.audit.purity import impurities
 from catalyst.research.audit.remade import RemadeLake
@@ -87,8 +91,7 @@ class Plugs:
 
         Code that takes bars in the order of their stamps is right while none arrive late.
         """
-        given = self.loader is not None or self.view_builder is not None
-        return not given or original.has_late_bars
+        return not self.given or original.has_late_bars
 
     def fitted(self, lake: ReadableLake) -> Params:
         """Return the parameters, fitted on a lake if they are to be."""
@@ -121,6 +124,7 @@ class Plugs:
                 f"the view builder was given a {type(seen).__name__} and returned {_kind(found)}; "
                 f"expected a {type(seen).__name__}, changed with dataclasses.replace or as it is"
             )
+        _check_arrays(seen, found)
         return found
 
     def filled(self, fills: tuple[Fill, ...], lake: RemadeLake) -> tuple[Fill, ...]:
@@ -134,6 +138,27 @@ class Plugs:
         if not isinstance(found, (tuple, list)) or not all(isinstance(f, Fill) for f in found):
             raise InputError(f"fills returned {_kind(found)}; expected a tuple of Fill")
         return tuple(found)
+
+
+@contextmanager
+def failing(name: str, at_ns: int) -> Iterator[None]:
+    """Turn what a plug raises on the lake itself into one sentence.
+
+    Raises
+    ------
+    InputError
+        Naming the plug, the instant and the error.
+    """
+    try:
+        yield
+    except CatalystError:
+        raise
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"the {name} failed on the lake itself at {clock(at_ns)} ({type(error).__name__}: "
+            f"{reason}); mend it before it is audited"
+        ) from error
 
 
 def impure(function: Callable[..., Any]) -> list[str]:
@@ -181,6 +206,26 @@ def function_of(text: str, *, option: str) -> Callable[..., Any]:
         raise InputError(f"{path} has no function {name!r}; it has {', '.join(there) or 'none'}")
     found: Callable[..., Any] = function
     return found
+
+
+def _check_arrays(given: Survey | MarketView, found: Survey | MarketView) -> None:
+    for field in fields(given):
+        was, became = getattr(given, field.name), getattr(found, field.name)
+        if not isinstance(was, np.ndarray):
+            continue
+        if not isinstance(became, np.ndarray) or (became.dtype, became.shape) != (
+            was.dtype,
+            was.shape,
+        ):
+            kind = (
+                f"{became.dtype}{list(became.shape)}"
+                if isinstance(became, np.ndarray)
+                else _kind(became)
+            )
+            raise InputError(
+                f"the view builder gave {field.name} as {kind}; expected {was.dtype}"
+                f"{list(was.shape)}, as it was given"
+            )
 
 
 def _check(name: str, function: object, wanted: tuple[str, ...], gives: str) -> None:

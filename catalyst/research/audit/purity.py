@@ -15,7 +15,13 @@ from typing import Any
 
 from catalyst.research.audit.bytecode import UNKNOWN, Argument, Outside, Scope, Use, uses
 from catalyst.research.audit.holdings import held
-from catalyst.research.audit.origins import Origin, Source, origin_of, origin_of_itself
+from catalyst.research.audit.origins import (
+    Origin,
+    Source,
+    origin_of,
+    origin_of_default,
+    origin_of_itself,
+)
 from catalyst.research.audit.outside import attribute_is, kind_of, module_is, names_is
 from catalyst.research.audit.user_code import code_of, is_users_file
 
@@ -148,7 +154,11 @@ class _Judge:
 
     def _defaults(self, plain: types.FunctionType, name: str) -> Iterator[Impurity]:
         for parameter, value in defaults_of(plain).items():
-            yield from self._held(f"default {parameter} of {name}", value)
+            found = list(self._held(f"default {parameter} of {name}", value))
+            origin = origin_of_default(plain, parameter)
+            if not found and _is_computed(value, origin):
+                found = [Impurity(f"default {parameter} of {name}", _computed(origin))]
+            yield from found
 
     def _constants(self, code: types.CodeType, name: str) -> Iterator[Impurity]:
         for constant in code.co_consts:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
+import pyarrow as pa
 
 from catalyst.data.bar_rows import BarRows
 from catalyst.data.bar_store import STORED
@@ -20,6 +21,7 @@ from catalyst.data.enrichment.schema import ENRICHED
 from catalyst.data.lake_files import parts
 from catalyst.data.spans import bounded, within
 from catalyst.data.stamps import Moment
+from catalyst.data.ticks import PRICE_SCALE, PRICES, to_ticks
 from catalyst.data.timeframes import NAMES, timeframe_named
 from catalyst.errors import InputError
 from catalyst.research.audit.later_bars import cut_rows, frame_of, other_rows
@@ -310,10 +312,10 @@ class RemadeLake:
                 elif day > self._today:
                     ahead = self._original.scratch / "ahead" / name / str(day) / _LINKED
                     if not ahead.exists():
-                        _write(self._frame(name, day).select(STORED), ahead)
+                        _write(_in_ticks(self._frame(name, day)), ahead)
                     _link([str(ahead)], folder)
                 else:
-                    _write(self._frame(name, day).select(STORED), folder / _LINKED)
+                    _write(_in_ticks(self._frame(name, day)), folder / _LINKED)
         for day in self._news_days():
             folder = root / "news" / f"date={day}"
             if day < self._date:
@@ -343,11 +345,24 @@ def _utc(ns: int) -> dt.date:
     return dt.datetime.fromtimestamp(ns // SECOND_NS, dt.UTC).date()
 
 
-def _write(frame: pl.DataFrame, path: Path) -> None:
+def _in_ticks(bars: pl.DataFrame) -> pa.Table:
+    # As the lake stores them: a plug that reads the files finds one kind of column in all of them.
+    table: pa.Table = bars.select(STORED).rechunk().to_arrow()
+    encoded = to_ticks([bars[name].to_numpy() for name in PRICES])
+    if encoded is None:
+        return table
+    ticks, scale = encoded
+    for name, column in zip(PRICES, ticks, strict=True):
+        table = table.set_column(table.schema.get_field_index(name), name, pa.array(column))
+    return table.replace_schema_metadata({PRICE_SCALE: str(scale)})
+
+
+def _write(rows: pl.DataFrame | pa.Table, path: Path) -> None:
     import pyarrow.parquet as pq
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(frame.rechunk().to_arrow(), path, compression="zstd", row_group_size=1 << 24)
+    table = rows.rechunk().to_arrow() if isinstance(rows, pl.DataFrame) else rows
+    pq.write_table(table, path, compression="zstd", row_group_size=1 << 24)
 
 
 def _link(paths: Sequence[str], folder: Path) -> None:
