@@ -285,6 +285,7 @@ def made_up(pnl: list[float], days: int) -> pl.DataFrame:
             "symbol": ["AAA", "BBB"] * (len(pnl) // 2),
             "pnl": pnl,
             "pnl_bps": pnl,
+            "entered": [1_000.0] * len(pnl),
             "day": [k % days for k in range(len(pnl))],
         }
     )

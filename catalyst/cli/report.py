@@ -35,7 +35,12 @@ def command(
     from rich.console import Console
 
     from catalyst.cli.runs import open_run
+    from catalyst.errors import OutputError
 
+    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
+        raise OutputError(
+            f"--out {out} is a folder, or in none that exists; expected a file such as report.html"
+        )
     result = open_run(run, lake)
     with Console(file=sys.stderr).status("writing the report ...") as status:
         path = result.report(out, tell=lambda text: status.update(f"writing: {text} ..."))

@@ -194,7 +194,7 @@ class _NewsShelf:
             found.filter(mine | inside)
             .unique("news_id", keep="first", maintain_order=True)
             .with_columns(own=mine)
-            .sort("own", "known_ns", "news_id", descending=[True, False, False])
+            .sort("own", "tier", "known_ns", "news_id", descending=[True, False, True, False])
             .head(_MOST_NEWS)
             .sort("known_ns", "news_id")
         )

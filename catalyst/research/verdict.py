@@ -54,11 +54,12 @@ def verdict_of(
         return Verdict("none", (text, *reasons, *_synthetic(summary)))
     days = trades["day"].to_numpy()
     usd = mean_interval(trades["pnl"].to_numpy(), days, seed=seed, block=block)
-    bps = mean_interval(trades["pnl_bps"].to_numpy(), days, seed=seed, block=block)
+    # By money, as costs are told: small trades don't count like large ones.
+    bps = 1e4 * float(trades["pnl"].sum()) / float(trades["entered"].sum())
     few = n < _FEW_TRADES or usd.days < FEWEST_DAYS
     sentences = [
         _first(usd, few=few),
-        f"The mean trade {_made(usd.value)} ({bps.value:+.1f} bps of its value); "
+        f"The mean trade {_made(usd.value)} ({bps:+.1f} bps of the money put in); "
         + (
             f"drawing the {usd.days:,} trading days again and again, 95 % of the means lie between "
             f"{_money(usd.low)} and {_money(usd.high)}."

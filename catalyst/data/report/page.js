@@ -120,7 +120,7 @@
     find("trade-news").hidden = !seen || !seen.news.length;
     if (!seen) return;
     find("trade-news").firstElementChild.textContent =
-      seen.news.length === 1 ? "Its article" : `Its news: ${seen.news.length} articles`;
+      seen.news.length === 1 ? "Its article" : `Its news: ${seen.news.length} articles${seen.news.length < 12 ? "" : ", those of the best sources; its story has all that counted"}`;
     const list = document.createElement("ol");
     for (const item of seen.news) {
       const row = document.createElement("li");

@@ -9,10 +9,13 @@ Bindings = dict[str, list[ast.expr | None]]
 
 
 def parsed(text: str) -> ast.Module:
-    """Return the tree of some source, an empty one where it is no Python, as a cell's magic."""
+    """Return the tree of some source, an empty one where it is no Python, as a cell's magic.
+
+    Nor where it is nested deeper than Python reads when it is asked deep in a call.
+    """
     try:
         return ast.parse(text)
-    except SyntaxError:
+    except (SyntaxError, RecursionError):
         return ast.Module([], [])
 
 
