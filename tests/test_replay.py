@@ -103,7 +103,7 @@ def test_two_processes_write_the_same_bytes_whatever_the_seed_and_threads(tmp_pa
         )
         folders.append(_files(folder))
 
-    assert len(folders[0]) == 11
+    assert len(folders[0]) == 12
     assert folders[0] == folders[1]
 
 
