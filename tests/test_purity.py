@@ -169,3 +169,18 @@ def test_a_captured_number_that_is_a_statistic_of_the_whole_lake_is_named(
     found = [str(one) for one in estimated(_above(float(made())), _statistics)]
 
     assert told in found[0] if told else found == [], found
+
+
+def _of_the_lake() -> float:
+    return float(small_lake().bars("5m")["close"].quantile(0.83) or 0.0)
+
+
+def test_a_default_that_is_computed_from_a_lake_is_named() -> None:
+    def score(close: float, level: float = _of_the_lake()) -> float:
+        return 60.0 if close > level else 50.0
+
+    def plain(close: float, level: float = 2 / (9 + 1)) -> float:
+        return 60.0 if close > level else 50.0
+
+    assert [one.name for one in impurities(score)] == ["default level of score"]
+    assert impurities(plain) == []
