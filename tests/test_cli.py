@@ -14,7 +14,6 @@ import pytest
 from worlds import small_lake, small_run
 
 from catalyst.cli import app as cli
-from catalyst.cli import backtest
 from catalyst.data import settings
 from catalyst.errors import ConservationError
 
@@ -149,10 +148,10 @@ def test_lower_case_symbols_are_understood(lake: Path, catalyst: Catalyst) -> No
 def test_a_broken_law_is_status_one(
     lake: Path, catalyst: Catalyst, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ConservationError("cash is 1 USD, but fills give 2; this is a bug")
 
-    monkeypatch.setattr(backtest, "_replay", broken)
+    monkeypatch.setattr("catalyst.research.replay.replay", broken)
     told = catalyst("backtest", "--lake", lake)
 
     assert (told.status, told.err) == (

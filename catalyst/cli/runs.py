@@ -38,3 +38,11 @@ def open_run(run: Path | None, lake: Path | None) -> Result:
             "one with --run"
         )
     return Result.open(folder, lake_of(summary_of(folder), lake))
+
+
+def point_latest(target: Path) -> None:
+    """Let ``runs/latest`` point to a folder beside it."""
+    fresh = LATEST.with_name(f".{LATEST.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target.name)
+    fresh.replace(LATEST)
