@@ -26,6 +26,7 @@ from catalyst.research.trade_groups import closed_trades, costs_of, days_held, e
 from catalyst.research.verdict import verdict_of
 
 HOUR = Horizon("2h", "2 hours", 1)
+CLOSES = ("close", "next", "5s")
 
 
 @cache
@@ -156,10 +157,11 @@ def test_forward_returns_start_at_the_next_bars_open_and_end_at_the_horizon() ->
     entry = after["open"][0]
     # Sought by time and not by number: the symbol rests now and then.
     ends = [
-        after.filter(pl.col("ts") < at + dt.timedelta(minutes=n))["close"][-1] for n in (30, 120)
+        after.filter(pl.col("ts") < at + dt.timedelta(minutes=n))["close"][-1]
+        for n in (15, 30, 60, 120)
     ]
-    assert found.own[0, :3] == pytest.approx([x / entry - 1 for x in (*ends, close)])
-    assert [h.key for h in horizons_of(tape)] == ["30m", "2h", "close", "next"]
+    assert found.own[0, :5] == pytest.approx([x / entry - 1 for x in (*ends, close)])
+    assert [h.key for h in horizons_of(tape)] == ["15m", "30m", "1h", "2h", *CLOSES]
 
 
 def test_the_market_of_a_forward_return_is_the_mean_of_all_symbols() -> None:
@@ -179,8 +181,8 @@ def test_what_the_lake_ends_before_has_no_forward_return() -> None:
 
     found = forward_returns(tape, np.zeros(2, np.int32), at)
 
-    assert np.isfinite(found.own[0, :3]).all()
-    assert np.isnan(found.own[0, 3])
+    assert np.isfinite(found.own[0, :5]).all()
+    assert np.isnan(found.own[0, 5:]).all()
     assert np.isnan(found.own[1]).all()
 
 
@@ -193,7 +195,7 @@ def test_a_daily_decision_enters_at_the_next_sessions_open() -> None:
     found = forward_returns(tape, np.zeros(1, np.int32), np.array([at], np.int64))
 
     entry = later["open"][0]
-    assert found.own[0] == pytest.approx([later["close"][k] / entry - 1 for k in (0, 1, 4)])
+    assert found.own[0] == pytest.approx([later["close"][k] / entry - 1 for k in (0, 1, 4, 9, 19)])
 
 
 def test_a_split_makes_no_forward_return() -> None:
@@ -207,7 +209,7 @@ def test_a_split_makes_no_forward_return() -> None:
 
     # Splits of 2, 0.1, 1.5 and 7 lie between, one a symbol: raw prices would show -86 % to +900 %.
     # Two symbols of the sample have a split of their own that this lake does not record.
-    assert (np.abs(found.own[:, 3]) > 0.4).sum() == 2
+    assert (np.abs(found.own[:, 5]) > 0.4).sum() == 2
 
 
 def test_every_bucket_has_its_place_and_empty_ones_are_empty() -> None:

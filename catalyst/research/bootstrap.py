@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -45,7 +46,7 @@ def mean_interval(values: Floats, days: Ints, *, seed: int, block: int = 1) -> I
     value = float(values.mean())
     if len(names) < FEWEST_DAYS:
         return Interval(value, math.nan, math.nan, len(values), len(names))
-    sums = _drawn(np.stack([total, count], axis=1), seed, block)
+    sums = drawn_sums(np.stack([total, count], axis=1), seed=seed, block=block)
     low, high = np.percentile(sums[:, 0] / sums[:, 1], _TAILS).tolist()
     return Interval(value, low, high, len(values), len(names))
 
@@ -72,12 +73,52 @@ def rank_correlation(
     Interval
         NaN where either side never varies within a group.
     """
+    return rank_draws(x, y, within, days, seed=seed, block=block).interval
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Hold a figure, and what it was in each resample.
+
+    Attributes
+    ----------
+    value
+        The figure itself.
+    drawn : float64[resamples]
+        Finite values only; empty where too few days leave nothing to draw from.
+    count, days
+        How many values it rests on, and from how many days.
+    """
+
+    value: float
+    drawn: Floats
+    count: int
+    days: int
+
+    @property
+    def interval(self) -> Interval:
+        """Return the figure with its 95 % interval, by percentiles."""
+        if not len(self.drawn):
+            return Interval(self.value, math.nan, math.nan, self.count, self.days)
+        low, high = np.percentile(self.drawn, _TAILS).tolist()
+        return Interval(self.value, low, high, self.count, self.days)
+
+    @property
+    def error(self) -> float:
+        """Return the standard error, NaN without resamples."""
+        return float(self.drawn.std(ddof=1)) if len(self.drawn) > 1 else math.nan
+
+
+def rank_draws(
+    x: Floats, y: Floats, within: Ints, days: Ints, *, seed: int, block: int = 1
+) -> Draws:
+    """Return what `rank_correlation` returns, with its resamples."""
     known = np.isfinite(x) & np.isfinite(y)
     # One pair alone has no rank: it says nothing, and is not counted as if it did.
     _, group, sizes = np.unique(within[known], return_inverse=True, return_counts=True)
     known[known] = sizes[group] > 1
     names, day = np.unique(days[known], return_inverse=True)
-    nothing = Interval(math.nan, math.nan, math.nan, int(known.sum()), len(names))
+    nothing = Draws(math.nan, np.zeros(0), int(known.sum()), len(names))
     if not len(names):
         return nothing
     frame = pl.DataFrame({"x": x[known], "y": y[known], "within": within[known], "day": day})
@@ -92,10 +133,9 @@ def rank_correlation(
     if not math.isfinite(value):
         return nothing
     if len(names) < FEWEST_DAYS:
-        return Interval(value, math.nan, math.nan, nothing.count, nothing.days)
-    drawn = _pearson(_drawn(sums, seed, block))
-    low, high = np.percentile(drawn[np.isfinite(drawn)], _TAILS).tolist()
-    return Interval(value, low, high, nothing.count, nothing.days)
+        return Draws(value, np.zeros(0), nothing.count, nothing.days)
+    drawn = _pearson(drawn_sums(sums, seed=seed, block=block))
+    return Draws(value, drawn[np.isfinite(drawn)], nothing.count, nothing.days)
 
 
 def _pearson(sums: Floats) -> Floats:
@@ -105,7 +145,20 @@ def _pearson(sums: Floats) -> Floats:
     return out
 
 
-def _drawn(sums: Floats, seed: int, block: int) -> Floats:
+def drawn_sums(sums: Floats, *, seed: int, block: int) -> Floats:
+    """Return the sums over resampled days.
+
+    Parameters
+    ----------
+    sums : float64[days, k]
+        Sums of each day, days in their order.
+    seed, block
+        As in `mean_interval`.
+
+    Returns
+    -------
+    float64[resamples, k]
+    """
     # einsum and not BLAS: its sums don't depend on the number of threads.
     drawn: Floats = np.einsum("bd,dk->bk", _times(len(sums), seed, block), sums)
     return drawn
@@ -116,7 +169,8 @@ def _times(days: int, seed: int, block: int) -> Floats:
     blocks = -(-days // block)
     starts = np.random.default_rng([seed, days, block]).integers(0, days, (RESAMPLES, blocks))
     draws = (starts[:, :, None] + np.arange(block)).reshape(RESAMPLES, -1)[:, :days] % days
-    times = np.zeros((RESAMPLES, days))
-    np.add.at(times, (np.arange(RESAMPLES)[:, None], draws), 1.0)
+    cells = draws + np.arange(RESAMPLES)[:, None] * days
+    times = np.bincount(cells.ravel(), minlength=RESAMPLES * days).reshape(RESAMPLES, days)
+    times = times.astype(np.float64)
     times.setflags(write=False)
     return times

@@ -12,15 +12,28 @@ from catalyst.strategy.clock import HOUR_NS, MINUTE_NS
 from catalyst.strategy.values import Floats, Indices, Ints
 
 _SPANS = (
+    (Horizon("15m", "15 minutes", 1), 15 * MINUTE_NS),
     (Horizon("30m", "30 minutes", 1), 30 * MINUTE_NS),
+    (Horizon("1h", "1 hour", 1), HOUR_NS),
     (Horizon("2h", "2 hours", 1), 2 * HOUR_NS),
 )
-_CLOSES = (Horizon("close", "to the close", 1), Horizon("next", "to the next close", 2))
+# The close of the entry's session, and of the ones after it.
+_CLOSES = (
+    (Horizon("close", "to the close", 1), 0),
+    (Horizon("next", "to the next close", 2), 1),
+    (Horizon("5s", "to the fifth close after", 6), 5),
+)
 _DAILY = (
     (Horizon("1d", "1 day", 1), 1),
     (Horizon("2d", "2 days", 2), 2),
     (Horizon("5d", "5 days", 5), 5),
+    (Horizon("10d", "10 days", 10), 10),
+    (Horizon("20d", "20 days", 20), 20),
 )
+#: Sessions read beyond the longest horizon: a symbol may rest for one or two.
+_SLACK = 2
+#: By bars a day or finer: the horizon of the test that is named beforehand.
+NAMED = {True: "1d", False: "close"}
 
 
 def horizons_of(tape: Tape) -> tuple[Horizon, ...]:
@@ -28,7 +41,14 @@ def horizons_of(tape: Tape) -> tuple[Horizon, ...]:
     grid = tape.feed.grid
     if grid.daily:
         return tuple(h for h, _ in _DAILY)
-    return (*(h for h, span in _SPANS if span >= grid.timeframe_ns), *_CLOSES)
+    spans = (h for h, span in _SPANS if span >= grid.timeframe_ns)
+    return (*spans, *(h for h, _ in _CLOSES))
+
+
+def named_horizon(tape: Tape) -> int:
+    """Return the place of the horizon named beforehand among a tape's: the close, or one day."""
+    keys = [horizon.key for horizon in horizons_of(tape)]
+    return keys.index(NAMED[tape.feed.grid.daily])
 
 
 @dataclass(frozen=True)
@@ -52,10 +72,10 @@ def forward_returns(tape: Tape, symbol: Indices, decided_ns: Ints) -> Forward:
 
     Entered at the open of the symbol's next bar (one that opens at the instant itself counts, as
     an order would fill there), if it comes while an entry order would still work; with daily bars
-    of the next session. Left at the last close that was known when the horizon ended; ``close`` and
-    ``next`` are the closes of regular hours of the entry's session and the one after it, daily
-    horizons the closes of the first, second and fifth bar. Splits are taken out, dividends left
-    out.
+    of the next session. Left at the last close that was known when the horizon ended; ``close``,
+    ``next`` and ``5s`` are the closes of regular hours of the entry's session, the one after it and
+    the fifth after it; daily horizons the closes of the first, second, fifth, ... bar. Splits are
+    taken out, dividends left out.
 
     Parameters
     ----------
@@ -87,7 +107,8 @@ def forward_returns(tape: Tape, symbol: Indices, decided_ns: Ints) -> Forward:
 def _of_session(tape: Tape, k: int, times: Ints, width: int) -> Floats:
     """Return float64[m, times, horizons] of the instants of one session."""
     found = np.full((len(tape.feed.names), len(times), width), np.nan)
-    ahead = 7 if tape.feed.grid.daily else 2
+    reach = (_DAILY if tape.feed.grid.daily else _CLOSES)[-1][1]
+    ahead = reach + (_SLACK if tape.feed.grid.daily else 1)
     for symbol in range(len(tape.feed.names)):
         bars = tape.stretch(symbol, k, k + ahead)
         if len(bars.ts_ns):
@@ -116,11 +137,12 @@ def _intraday_exits(tape: Tape, bars: Stretch, at: Ints) -> Ints:
     spans = [span for _, span in _SPANS if span >= tape.feed.grid.timeframe_ns]
     columns = [_last_until(bars, bars.ts_ns[at] + span) for span in spans]
     own = bars.session[at]
-    columns.append(_last_until(bars, tape.closes_ns[own]))
-    after = np.minimum(own + 1, len(tape.closes_ns) - 1)
-    last = _last_until(bars, tape.closes_ns[after])
-    # A symbol that rests in the next session, or a lake that ends, has no next close.
-    columns.append(np.where(bars.session[last] == own + 1, last, -1))
+    for _, later in _CLOSES:
+        wanted = np.minimum(own + later, len(tape.closes_ns) - 1)
+        last = _last_until(bars, tape.closes_ns[wanted])
+        # A symbol that rests in that session, or a lake that ends, has no such close. In its own
+        # session an entry after the last bar before the close has none either: it lies behind.
+        columns.append(np.where((bars.session[last] == own + later) | (later == 0), last, -1))
     return np.stack(columns, axis=1)
 
 

@@ -4,37 +4,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from catalyst.data.report.values import Correlation, Horizon, Interval, ScoreTable
-from catalyst.research.bootstrap import mean_interval, rank_correlation
-from catalyst.research.forward_returns import Forward, forward_returns, horizons_of
+from catalyst.research.bootstrap import Draws, mean_interval, rank_draws
 from catalyst.research.result import Result
+from catalyst.research.scored_rows import ScoredRows, scored_rows
 from catalyst.research.tape import Tape
 from catalyst.strategy.values import Floats, Ints
 
-_BPS = 1e4
 _WIDTH = 10
-_MOST_RANKS = 10
-_BUILT_IN = ("catalyst", "pattern", "technical", "volume")
-_OF_FINALISTS = (
-    "the last stage's finalists at every scan, in the direction of their news, less the mean of "
-    "the finalists of the same decision (one without fellows is left out)"
-)
-_IN_A_DAY, _IN_A_DECISION = "within a day", "within a decision"
+MOST_RANKS = 10
+_FIFTHS = ("best fifth", "second fifth", "middle fifth", "fourth fifth", "worst fifth")
+_FELLOWS = ", less the mean of those of the same decision (one without fellows is left out)"
+_WITHIN = "within a decision"
+_SUBJECTS = {"confidence": "higher confidence", "rank of finalists": "a better rank"}
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Hold scored rows: returns less the market's, bps, in each row's direction, NaN unknown."""
+class Buckets:
+    """Sort rows into buckets of a score.
 
-    returns: Floats
-    market: Floats
-    decision: Ints
-    day: Ints
+    Attributes
+    ----------
+    labels
+        Of the buckets.
+    bucket : int64[n]
+        Place of each row among them; -1 for none.
+    """
+
+    labels: tuple[str, ...]
+    bucket: Ints
 
 
 def score_tables(
@@ -42,9 +46,7 @@ def score_tables(
 ) -> tuple[tuple[Horizon, ...], tuple[ScoreTable, ...]]:
     """Return forward returns by bucket of confidence and each of its components, and by rank.
 
-    Signals count with their side, whatever became of them, candidates in the direction of their
-    news (neutral ones as bought). From every return the mean return of the run's symbols after the
-    same instant is taken off.
+    Which rows count, and in which direction, `catalyst.research.scored_rows` says.
 
     Parameters
     ----------
@@ -55,110 +57,108 @@ def score_tables(
     seed
         Of the bootstrap.
     """
-    horizons = horizons_of(tape)
-    signals = result.signals.filter(pl.col("side").is_in(["long", "short"]))
-    stages = result.candidates.select(
-        "decided_at", "symbol", "stage", "passed", "value", "catalyst_score", "direction"
-    )
-    candidates = stages.filter(pl.col("stage") == 20)
-    finalists = stages.filter((pl.col("stage") == 5) & pl.col("passed"))
-    signals_ahead, candidates_ahead, finalists_ahead = _looked_ahead(
-        tape,
-        (signals, np.where((signals["side"] == "long").to_numpy(), 1.0, -1.0)),
-        (candidates, _leaning(candidates, result)),
-        (finalists, _leaning(finalists, result)),
-    )
-    about = "signals with a direction, taken or not, in their own direction"
+    found = scored_rows(result, tape)
+    horizons = found.horizons
     tables = [
-        _by_bucket(name, about, values, signals_ahead, horizons, within=_IN_A_DAY, seed=seed)
-        for name, values in _scores(result, signals)
-    ]
-    tables.append(
-        _by_bucket(
-            "catalyst score of candidates",
-            "every symbol that stage 20 was asked about, at every scan, in the direction of its "
-            "news (neutral news as bought)",
-            candidates["catalyst_score"].to_numpy(),
-            candidates_ahead,
+        score_table(
+            name,
+            bands(values),
+            rows,
             horizons,
-            within=_IN_A_DECISION,
+            drawn=correlations(values, rows, horizons, seed=seed),
+            seed=seed,
+        )
+        for rows in (found.signals, found.candidates)
+        for name, values in rows.scores
+    ]
+    rows = found.finalists
+    _, combined = rows.scores[0]
+    most = min(result.params.screen.final_count, MOST_RANKS)
+    tables.append(
+        score_table(
+            "rank of finalists",
+            ranks(combined, rows.decision, most=most),
+            beside_fellows(rows, horizons),
+            horizons,
+            drawn=correlations(combined, rows, horizons, seed=seed),
             seed=seed,
         )
     )
-    ranks = finalists.select(
-        pl.col("value").rank("ordinal", descending=True).over("decided_at").cast(pl.Float64)
-    )
-    most = min(result.params.screen.final_count, _MOST_RANKS)
-    rank = ranks.to_series().to_numpy()
-    tables.append(_by_rank(rank, finalists_ahead, horizons, ranks=most, seed=seed))
     return horizons, tuple(tables)
 
 
-def _scores(result: Result, signals: pl.DataFrame) -> list[tuple[str, Floats]]:
-    out = [("confidence", signals["confidence"].to_numpy())]
-    for place, (component, _) in enumerate(result.params.scored):
-        name = f"{component.name} score" if component.name in _BUILT_IN else component.name
-        value = pl.col("scores").list.get(place, null_on_oob=True).fill_null(math.nan)
-        out.append((name, signals.select(value).to_series().to_numpy()))
-    return out
-
-
-def _leaning(candidates: pl.DataFrame, result: Result) -> Floats:
-    band = result.params.catalyst.neutral_band
-    return np.where(candidates["direction"].to_numpy() < -band, -1.0, 1.0)
-
-
-def _looked_ahead(tape: Tape, *frames: tuple[pl.DataFrame, Floats]) -> list[_Rows]:
-    """Look ahead of all rows in one pass over the sessions."""
-    decided = [frame["decided_at"].cast(pl.Int64).to_numpy() for frame, _ in frames]
-    names = pl.DataFrame({"symbol": list(tape.index), "index": list(tape.index.values())})
-    symbol = [
-        frame.join(names, on="symbol", how="left", maintain_order="left")["index"]
-        .cast(pl.Int32)
-        .to_numpy()
-        for frame, _ in frames
-    ]
-    found = forward_returns(tape, np.concatenate(symbol), np.concatenate(decided))
-    cuts = np.cumsum([len(part) for part in decided])[:-1]
-    own, market = np.split(found.own, cuts), np.split(found.market, cuts)
-    return [
-        _rows(Forward(own[k], market[k]), side, decided[k], tape)
-        for k, (_, side) in enumerate(frames)
-    ]
-
-
-def _rows(found: Forward, side: Floats, decided: Ints, tape: Tape) -> _Rows:
-    market = found.market * side[:, None] * _BPS
-    returns = found.own * side[:, None] * _BPS - market
-    return _Rows(returns, market, decided, tape.session_at(decided))
-
-
-def _by_bucket(
-    name: str,
-    about: str,
-    score: Floats,
-    rows: _Rows,
-    horizons: Sequence[Horizon],
-    *,
-    within: str,
-    seed: int,
-) -> ScoreTable:
-    buckets = np.clip(score // _WIDTH, 0, 100 // _WIDTH - 1)
+def bands(score: Floats) -> Buckets:
+    """Sort a score of 0 to 100 into ten bands of equal width."""
     labels = tuple(f"{low} to {low + _WIDTH}" for low in range(0, 100, _WIDTH))
-    return _table(
-        (name, "higher confidence" if name == "confidence" else f"a higher {name}", about, within),
-        (score, buckets, range(len(labels))),
-        rows,
-        horizons,
-        labels=labels,
-        seed=seed,
+    band = np.clip(np.nan_to_num(score, nan=-_WIDTH) // _WIDTH, -1, len(labels) - 1)
+    return Buckets(labels, band.astype(np.int64))
+
+
+def quantiles(score: Floats, *, parts: int) -> Buckets:
+    """Sort a score into buckets of about equal counts; equal scores stay together.
+
+    Parameters
+    ----------
+    score : float64[n]
+        NaN belongs to no bucket.
+    parts
+        How many buckets, fewer where a score has few values.
+    """
+    known = score[np.isfinite(score)]
+    if not len(known):
+        return Buckets((), np.full(len(score), -1, np.int64))
+    edges = np.unique(np.quantile(known, np.arange(1, parts) / parts, method="higher"))
+    edges = edges[edges > known.min()]
+    bucket = np.where(np.isfinite(score), np.searchsorted(edges, score, side="right"), -1)
+    labels = []
+    for k in range(len(edges) + 1):
+        own = score[bucket == k]
+        low, high = f"{own.min():.3g}", f"{own.max():.3g}"
+        labels.append(low if low == high else f"{low} to {high}")
+    return Buckets(tuple(labels), bucket.astype(np.int64))
+
+
+def ranks(score: Floats, decision: Ints, *, most: int) -> Buckets:
+    """Sort rows by their place in their decision, the best first; equal scores share the better.
+
+    Parameters
+    ----------
+    score : float64[n]
+        NaN has no rank.
+    decision : int64[n]
+        Group of each row.
+    most
+        The last rank that is kept.
+    """
+    place = _placed(score, decision, "min")["rank"].fill_nan(None).fill_null(0).to_numpy()
+    rank = place.astype(np.int64) - 1
+    labels = tuple(f"rank {k}" for k in range(1, most + 1))
+    return Buckets(labels, np.where(rank < most, rank, -1))
+
+
+def fifths(score: Floats, decision: Ints) -> Buckets:
+    """Sort rows into fifths of their decision, the best first; equal scores take the middle."""
+    placed = _placed(score, decision, "average")
+    share = (placed["rank"] - 0.5) / placed["count"] * len(_FIFTHS)
+    fifth = share.fill_null(-1.0).floor().to_numpy().astype(np.int64)
+    return Buckets(_FIFTHS, fifth)
+
+
+def _placed(score: Floats, decision: Ints, method: Literal["min", "average"]) -> pl.DataFrame:
+    frame = pl.DataFrame({"score": score, "decision": decision}).with_columns(
+        pl.col("score").fill_nan(None)
+    )
+    return frame.select(
+        rank=pl.col("score").rank(method, descending=True).over("decision").cast(pl.Float64),
+        count=pl.col("score").count().over("decision"),
     )
 
 
-def _by_rank(
-    rank: Floats, rows: _Rows, horizons: Sequence[Horizon], *, ranks: int, seed: int
-) -> ScoreTable:
-    # Fifth places exist on busy days only: each finalist is held against its fellows.
+def beside_fellows(rows: ScoredRows, horizons: Sequence[Horizon]) -> ScoredRows:
+    """Return rows with the mean of their decision taken off, NaN for one that is alone there.
+
+    Fifth places exist on busy days only: each row is held against its fellows.
+    """
     frame = pl.DataFrame(rows.returns, schema=[h.key for h in horizons]).fill_nan(None)
     fellows = frame.with_columns(decision=rows.decision).select(
         pl.when(pl.col(h.key).count().over("decision") > 1).then(
@@ -167,49 +167,75 @@ def _by_rank(
         for h in horizons
     )
     relative = fellows.fill_null(math.nan).to_numpy().reshape(rows.returns.shape)
-    return _table(
-        (
-            "rank of finalists",
-            "a better rank",
-            _OF_FINALISTS,
-            _IN_A_DECISION,
-        ),
-        (-rank, rank, range(1, ranks + 1)),
-        _Rows(relative, rows.market, rows.decision, rows.day),
-        horizons,
-        labels=tuple(f"rank {k}" for k in range(1, ranks + 1)),
-        seed=seed,
+    return replace(rows, about=rows.about + _FELLOWS, returns=relative)
+
+
+def correlations(
+    score: Floats, rows: ScoredRows, horizons: Sequence[Horizon], *, seed: int
+) -> tuple[Draws, ...]:
+    """Return how a score goes with the returns within a decision: one for each horizon.
+
+    Parameters
+    ----------
+    score : float64[n]
+        The score of each row.
+    rows
+        What was scored.
+    horizons
+        Of the returns.
+    seed
+        Of the bootstrap, by blocks of days as long as the horizon.
+    """
+    return tuple(
+        rank_draws(
+            score, rows.returns[:, h], rows.decision, rows.day, seed=seed, block=horizon.days
+        )
+        for h, horizon in enumerate(horizons)
     )
 
 
-def _table(
-    words: tuple[str, str, str, str],
-    scored: tuple[Floats, Floats, range],
-    rows: _Rows,
+def score_table(
+    name: str,
+    buckets: Buckets,
+    rows: ScoredRows,
     horizons: Sequence[Horizon],
     *,
-    labels: tuple[str, ...],
+    drawn: Sequence[Draws],
     seed: int,
 ) -> ScoreTable:
-    name, subject, about, within = words
-    score, bucket, keys = scored
+    """Return what rows earned by bucket.
+
+    Parameters
+    ----------
+    name
+        Of the score.
+    buckets
+        Where each row belongs.
+    rows
+        What was scored.
+    horizons
+        Of the returns.
+    drawn
+        From `correlations`.
+    seed
+        Of the bootstrap.
+    """
     cells = []
-    for key in keys:
-        own = bucket == key
+    for key in range(len(buckets.labels)):
+        own = buckets.bucket == key
         cells.append(
             tuple(
                 mean_interval(rows.returns[own, h], rows.day[own], seed=seed, block=horizon.days)
                 for h, horizon in enumerate(horizons)
             )
         )
-    groups = rows.day if within == _IN_A_DAY else rows.decision
-    correlations = []
-    for h, horizon in enumerate(horizons):
-        found = rank_correlation(
-            score, rows.returns[:, h], groups, rows.day, seed=seed, block=horizon.days
+    subject = _SUBJECTS.get(name, f"a higher {name}")
+    told = tuple(
+        Correlation(
+            one.interval, correlation_sentence(one.interval, h, subject=subject, within=_WITHIN)
         )
-        sentence = correlation_sentence(found, horizon, subject=subject, within=within)
-        correlations.append(Correlation(found, sentence))
+        for one, h in zip(drawn, horizons, strict=True)
+    )
     known = np.isfinite(rows.returns)
     market = [
         float(rows.market[known[:, h], h].mean()) if known[:, h].any() else math.nan
@@ -218,10 +244,10 @@ def _table(
     dropped = (~known).sum(axis=0).tolist()
     return ScoreTable(
         name,
-        about,
-        labels,
+        rows.about,
+        buckets.labels,
         tuple(cells),
-        tuple(correlations),
+        told,
         tuple(market),
         tuple(int(n) for n in dropped),
     )

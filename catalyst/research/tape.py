@@ -16,7 +16,8 @@ from catalyst.errors import InputError
 from catalyst.research.result import Result
 from catalyst.strategy.values import Floats, Ints, Session
 
-_KEPT = 12
+# More than the sessions that one look reaches over; a daily session is small.
+_KEPT, _KEPT_DAILY = 12, 32
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Tape:
                     close = self._last_close(k, action.symbol)
                     found, _ = found.without_old_shares(action.symbol, close, action.value)
             self._kept[k] = found
-            if len(self._kept) > _KEPT:
+            if len(self._kept) > (_KEPT_DAILY if self.feed.grid.daily else _KEPT):
                 del self._kept[next(iter(self._kept))]
         return self._kept[k]
 

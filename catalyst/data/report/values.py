@@ -104,7 +104,7 @@ class ScoreTable:
     cells
         For each bucket an interval a horizon: mean return in bps, in the signal's direction.
     correlations
-        One for each horizon: of the score with the return, within a day or a decision.
+        One for each horizon: of the score with the return, within a decision.
     market_bps
         Mean return of the market after the same instants, taken off every cell; one a horizon.
     dropped
