@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Tests ask made-up data made-up questions: they must not count as somebody's search.
+_LEDGER = tempfile.mkdtemp(prefix="catalyst-ledger-")
+os.environ["CATALYST_LEDGER"] = str(Path(_LEDGER) / "trials.sqlite")
+atexit.register(shutil.rmtree, _LEDGER, ignore_errors=True)
 
 # The same examples on every machine and every day: a failure seen once is seen by all. Searching
 # for new ones is a deliberate act: `pytest --hypothesis-profile explore`. No deadline, because the

@@ -58,3 +58,15 @@ def digest_of(root: Path, folders: Sequence[str], salt: str) -> str:
             whole.update(content)
     whole.update(salt.encode())
     return whole.hexdigest()
+
+
+def bar_hashes(root: Path) -> list[tuple[str, str]]:
+    """Hash the bars of each timeframe and session: ISO date and 16 hexadecimal digits, sorted."""
+    out = []
+    for folder in sorted((root / "bars").glob("timeframe=*/date=*")):
+        whole = hashlib.sha256(folder.parent.name.encode())
+        for path in sorted(folder.glob("*.parquet")):
+            with path.open("rb") as file:
+                whole.update(hashlib.file_digest(file, "sha256").digest())
+        out.append((folder.name.removeprefix("date="), whole.hexdigest()[:16]))
+    return out

@@ -41,6 +41,8 @@ class Recorder:
         The run's symbol table.
     initial_micro
         Cash at the start, micro-dollars.
+    money_only
+        Leave out what was seen and scored: decisions, candidates, patterns, signals.
 
     Attributes
     ----------
@@ -60,8 +62,16 @@ class Recorder:
         What slippage and rounding took of them, micro-dollars.
     """
 
-    def __init__(self, writer: TableWriter, names: tuple[str, ...], initial_micro: int) -> None:
+    def __init__(
+        self,
+        writer: TableWriter,
+        names: tuple[str, ...],
+        initial_micro: int,
+        *,
+        money_only: bool = False,
+    ) -> None:
         self._write = writer
+        self._money_only = money_only
         self._names = names
         self._name_array = pl.Series(names, dtype=pl.String)
         self._codes = symbol_codes(names)
@@ -85,8 +95,8 @@ class Recorder:
 
     @property
     def decision_digest(self) -> str:
-        """Return 64 hexadecimal digits over every decision so far, in order."""
-        return self._digest.hexdigest()
+        """Return 64 hexadecimal digits over every decision so far, in order; empty if left out."""
+        return "" if self._money_only else self._digest.hexdigest()
 
     def fills(self, fills: tuple[Fill, ...]) -> None:
         """Take the fills that the next decision receives."""
@@ -102,44 +112,8 @@ class Recorder:
         for fill in self._pending_fills:
             self._fill(fill)
         self._pending_fills = []
-        text = digest(decision, self._names, self._codes)
-        self._digest.update(text.encode())
-        outcomes = [s.outcome for s in decision.signals]
-        n_candidates = 0 if decision.screen is None else len(decision.screen.symbol)
-        self._write.row(
-            "decisions",
-            (
-                decision.asof_ns,
-                self._seq,
-                text,
-                n_candidates,
-                len(decision.signals),
-                outcomes.count(Outcome.INTENT),
-                outcomes.count(Outcome.REFUSED),
-            ),
-        )
-        if decision.screen is not None:
-            self._screen(decision.asof_ns, decision.screen)
-        for p in decision.patterns:
-            self._write.row(
-                "patterns",
-                (
-                    p.pattern_id,
-                    decision.asof_ns,
-                    self._names[p.symbol],
-                    timeframe_label(p.timeframe_ns),
-                    p.bar_ns,
-                    p.name,
-                    p.value,
-                    p.confidence,
-                    p.aligned,
-                    p.entry,
-                    p.stop,
-                    p.target,
-                ),
-            )
-        for signal in decision.signals:
-            self._signal(decision.asof_ns, signal)
+        if not self._money_only:
+            self._seen(decision)
         self._close_trades(state)
         if adjustments:
             # The look at 04:00 follows with the same instant; a curve has one row an instant.
@@ -171,6 +145,31 @@ class Recorder:
                 ),
             )
         self._seq += 1
+
+    def _seen(self, decision: Decision) -> None:
+        text = digest(decision, self._names, self._codes)
+        self._digest.update(text.encode())
+        outcomes = [s.outcome for s in decision.signals]
+        n_candidates = 0 if decision.screen is None else len(decision.screen.symbol)
+        self._write.row(
+            "decisions",
+            (
+                decision.asof_ns,
+                self._seq,
+                text,
+                n_candidates,
+                len(decision.signals),
+                outcomes.count(Outcome.INTENT),
+                outcomes.count(Outcome.REFUSED),
+            ),
+        )
+        if decision.screen is not None:
+            self._screen(decision.asof_ns, decision.screen)
+        for p in decision.patterns:
+            name, length = self._names[p.symbol], timeframe_label(p.timeframe_ns)
+            self._write.row("patterns", (p.pattern_id, decision.asof_ns, name, length, *p[3:]))
+        for signal in decision.signals:
+            self._signal(decision.asof_ns, signal)
 
     def _remember(self, decision: Decision) -> None:
         for order_id in decision.cancels:

@@ -31,6 +31,7 @@ class Settings(BaseSettings):
 
     catalyst_home: Path = Path(".catalyst")
     catalyst_lake: Path | None = None
+    catalyst_ledger: Path | None = None
     database_url: SecretStr | None = None
     redis_url: SecretStr | None = None
     alpaca_api_key: SecretStr | None = None
@@ -71,7 +72,7 @@ def read_settings() -> Settings:
         names = sorted({str(part["loc"][0]).upper() for part in error.errors()})
         raise InputError(
             f"{' and '.join(names)} can't be read from the environment or .env; "
-            "expected text, and a path for CATALYST_HOME and CATALYST_LAKE"
+            "expected text, and paths for CATALYST_HOME, CATALYST_LAKE and CATALYST_LEDGER"
         ) from None
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 
 VERSION = "0.1.0"
 
 
+@cache
 def code_version() -> str:
-    """Return the version and 12 hexadecimal digits over every module and data file."""
+    """Return the version and 12 hexadecimal digits over every module and data file.
+
+    Once a process: a file that is edited meanwhile is not what runs.
+    """
     digest = hashlib.sha256()
     _feed(digest, resources.files("catalyst"), "")
     return f"{VERSION}+{digest.hexdigest()[:12]}"

@@ -12,18 +12,18 @@ import numpy as np
 from catalyst.data.calendar import day_to_date
 from catalyst.data.feed import Feed, SessionBars
 from catalyst.data.metrics import Jump
+from catalyst.research.matching import match
 from catalyst.strategy.clock import (
     DAY_NS,
-    is_regular_bar,
     last_base_bar,
     last_complete_slot,
     market_state,
 )
 from catalyst.strategy.decisions import Decision, Fill
-from catalyst.strategy.exchange import Bar, Book
+from catalyst.strategy.exchange import Book
 from catalyst.strategy.history import FRAME_BARS, History, Rows
 from catalyst.strategy.news import empty_news
-from catalyst.strategy.params import Params
+from catalyst.strategy.params import ExecutionParams, Params
 from catalyst.strategy.portfolio import Action
 from catalyst.strategy.session import Look, sees_whole_windows
 from catalyst.strategy.values import Bytes, Floats, Ints, MarketView, NewsBatch, Session, Survey
@@ -261,11 +261,15 @@ class Market:
 
     def advance(self, asof_ns: int) -> tuple[tuple[Fill, ...], Survey]:
         """Let time pass: match the book against the bars that ended; let facts become known."""
-        self.book, fills = self._matched(self.bars_today, asof_ns)
+        self.book, fills = self.matched(self.book, self._asof_ns, asof_ns, self.params.execution)
+        return fills, self.survey(asof_ns)
+
+    def survey(self, asof_ns: int) -> Survey:
+        """Let facts become known until an instant; the book stays as it is."""
         self._let_splits_in(asof_ns)
         self._push_until(asof_ns)
         self._asof_ns = asof_ns
-        return fills, self.history.survey(asof_ns)
+        return self.history.survey(asof_ns)
 
     def _push_until(self, asof_ns: int) -> None:
         assert self._queue is not None  # noqa: S101 - a session is open
@@ -292,40 +296,26 @@ class Market:
 
     def fills_on(self, today: SessionBars, asof_ns: int) -> tuple[Fill, ...]:
         """Return what the working orders would fill until an instant on other bars."""
-        return self._matched(today, asof_ns)[1]
+        orders, since_ns = self.params.execution, self._asof_ns
+        return match(self.book, today, self.session, self.feed.grid, (since_ns, asof_ns), orders)[1]
 
-    def _matched(self, today: SessionBars, asof_ns: int) -> tuple[Book, tuple[Fill, ...]]:
-        book, session, grid = self.book, self.history.session, self.feed.grid
-        met: list[tuple[int, int, int]] = []
-        for symbol in book.working:
-            start, stop = int(today.start[symbol]), int(today.start[symbol + 1])
-            ends = today.ends_ns[start:stop]
-            first, last = ends.searchsorted([self._asof_ns, asof_ns], side="right").tolist()
-            met += [(int(ends[r]), symbol, start + r) for r in range(first, last)]
-        fills: list[Fill] = []
-        rows = today.traded
-        for end_ns, symbol, r in sorted(met):
-            ts = int(rows.ts_ns[r])
-            regular = grid.daily or is_regular_bar(session, ts, grid.timeframe_ns)
-            bar = Bar(
-                ts,
-                end_ns,
-                float(rows.open[r]),
-                float(rows.high[r]),
-                float(rows.low[r]),
-                float(rows.close[r]),
-                float(rows.volume[r]),
-                regular,
-            )
-            book, new = book.match(symbol, bar, self.params.execution)
-            fills += new
-        return book, tuple(fills)
+    def matched(
+        self, book: Book, since_ns: int, asof_ns: int, execution: ExecutionParams
+    ) -> tuple[Book, tuple[Fill, ...]]:
+        """Match any account's working orders against today's bars that ended in between."""
+        span_ns = (since_ns, asof_ns)
+        return match(book, self.bars_today, self.session, self.feed.grid, span_ns, execution)
 
-    def look(self, ask: Look) -> MarketView:
-        """Copy out the view of an instant."""
+    @property
+    def session(self) -> Session:
+        """Return the open session."""
+        return self.history.session
+
+    def look(self, ask: Look, params: Params | None = None) -> MarketView:
+        """Copy out the view of an instant; for another variant with the same `history_key`."""
         history, session = self.history, self.history.session
         frames, slots = [], []
-        whole = sees_whole_windows(ask, self.params)
+        whole = sees_whole_windows(ask, params or self.params)
         depth = self.params.technical.window if whole else _LOOK_BARS
         for length in history.frame_ns if whole else ():
             frames.append(

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from catalyst.data.report.cautions import cautions_of
@@ -21,6 +20,7 @@ from catalyst.data.story import Story
 from catalyst.data.variants import load
 from catalyst.errors import CatalystError
 from catalyst.research.explanation import stories as told
+from catalyst.research.outcome import exposure_by_session
 from catalyst.research.result import Result
 from catalyst.research.score_tables import score_tables
 from catalyst.research.sensitivity import read_sensitivity
@@ -28,7 +28,6 @@ from catalyst.research.tape import tape_of
 from catalyst.research.trade_groups import closed_trades, costs_of, days_held, exits_of, groups_of
 from catalyst.research.trade_windows import trade_windows
 from catalyst.research.verdict import verdict_of
-from catalyst.strategy.values import Floats
 
 _SEED_DIGITS = 15
 Tell = Callable[[str], None]
@@ -62,7 +61,7 @@ def report_tables(result: Result, *, tell: Tell = lambda _: None) -> ReportTable
     windows, note = trade_windows(result, tape, trades)
     tell("stories of the trades")
     verdict = verdict_of(
-        summary, trades, curve, _exposure(result, curve, daily=daily), seed=seed, block=block
+        summary, trades, curve, exposure_by_session(result), seed=seed, block=block
     )
     stories, silence = _stories(result)
     closed = set(trades["trade_id"])
@@ -99,19 +98,6 @@ def _stories(result: Result) -> tuple[dict[str, Story], str]:
     except CatalystError as error:
         # Figures stand without stories; a story that doesn't fit the run must not be shown.
         return {}, f"The stories of the trades can't be told: {error}."
-
-
-def _exposure(result: Result, curve: pl.DataFrame, *, daily: bool) -> Floats:
-    """Return the part of the equity that was invested, a mean for each session of the curve."""
-    day = pl.col("ts").dt.convert_time_zone("America/New_York").dt.date()
-    share = pl.col("positions_value").cast(pl.Float64) / pl.col("equity").cast(pl.Float64)
-    means = result.equity.group_by(day=day).agg(share.mean().alias("share"))
-    joined = curve.select(day=day).join(means, on="day", how="left", maintain_order="left")
-    share_of = joined["share"].fill_null(0.0).to_numpy()
-    if daily and len(share_of):
-        # A daily row is the close: a day's exposure lies between the closes around it.
-        share_of = (share_of + np.concatenate([[0.0], share_of[:-1]])) / 2
-    return share_of
 
 
 def _figures(summary: Mapping[str, Any]) -> tuple[Figure, ...]:

@@ -69,6 +69,21 @@ class Rows:
     raw: Flags
 
 
+def history_key(params: Params) -> tuple[object, ...]:
+    """Return what of a variant shapes what is known: equal for two, and they share a history.
+
+    How long late bars are waited for belongs to it.
+    """
+    return (
+        params.catalyst.news_hours,
+        params.pattern.timeframes,
+        params.technical.window,
+        params.screen.mean_sessions,
+        params.screen.rvol_sessions_min,
+        params.execution.bar_grace_s,
+    )
+
+
 class History:
     """Keep what is known of ``n_symbols`` symbols, for one grid of base bars.
 

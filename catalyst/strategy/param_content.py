@@ -37,6 +37,31 @@ def content_hash(params: Any) -> str:  # noqa: ANN401 - see `content`
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+_SCORING = (
+    "catalyst.",
+    "screen.",
+    "pattern.",
+    "technical.",
+    "control.",
+    "catalyst_score",
+    "technical_score",
+    "volume_score",
+    "patterns",
+    "entry_filters",
+    "scored",
+    "by_date",
+    "signal.direction_from_catalyst",
+)
+
+
+def score_hash(params: Any) -> str:  # noqa: ANN401 - see `content`
+    """Return 16 hexadecimal digits over what shapes the scores: not exits, sizes or execution."""
+    text = "\n".join(
+        f"{name}={value!r}" for name, value in content(params).items() if name.startswith(_SCORING)
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def differences(params: Any, other: Any) -> dict[str, tuple[object, object]]:  # noqa: ANN401 - see `content`
     """Return what differs: by name, the value in the first and in the second."""
     mine, theirs = content(params), content(other)
