@@ -7,7 +7,7 @@ about the searcher, not about the run.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields
 from enum import Enum
@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS trials (
     params_hash TEXT NOT NULL, score_hash TEXT NOT NULL, variant TEXT NOT NULL,
     timeframe TEXT NOT NULL, first_day INTEGER NOT NULL, last_day INTEGER NOT NULL,
     n_sessions INTEGER NOT NULL, sharpe REAL, skewness REAL, kurtosis REAL,
-    n_trades INTEGER NOT NULL, returns BLOB NOT NULL
+    excess_sharpe REAL, n_trades INTEGER NOT NULL, returns BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS trials_by_lake ON trials (lake, last_day);
 CREATE TABLE IF NOT EXISTS sessions (
@@ -67,6 +67,8 @@ class Trial:
     skewness, kurtosis
         Of the returns by session; kurtosis is raw (3 for a normal distribution); None without
         variance.
+    excess_sharpe
+        As `sharpe`, of the returns beside the market held with as much money.
     n_trades
         Entries.
     returns
@@ -86,6 +88,7 @@ class Trial:
     sharpe: float | None
     skewness: float | None
     kurtosis: float | None
+    excess_sharpe: float | None
     n_trades: int
     returns: bytes
 
@@ -118,14 +121,14 @@ class SearchLedger:
         self.path = Path(path)
 
     def record(
-        self, trials: Sequence[Trial], sessions: Iterable[tuple[str, int, str]] = ()
+        self, trials: Sequence[Trial], sessions: Sequence[tuple[str, int, str]] = ()
     ) -> None:
         """Count trials, all or none; one that is there already is replaced.
 
         Parameters
         ----------
         trials
-            In any order.
+            In any order; perhaps none.
         sessions
             Data digest, day and hash of the bars of each session that the data holds.
 
@@ -134,7 +137,7 @@ class SearchLedger:
         OutputError
             If the file can't be written.
         """
-        if not trials:
+        if not trials and not sessions:
             return
         with self._open() as connection:
             connection.executemany(_INSERT, map(astuple, trials))

@@ -30,6 +30,7 @@ __all__ = [
 
 _NORMAL = NormalDist()
 _NO_SPREAD = 1e-12
+_MOMENTS_ROUND = 1e-9
 _FEWEST_FOR_SPA = 10
 
 
@@ -98,7 +99,7 @@ def probabilistic_sharpe(
             raise InputError(f"{name} is {value}; expected a finite number")
     if n_observations < 2:
         raise InputError(f"n_observations is {n_observations}; expected at least 2 sessions")
-    if kurtosis < (1 + skewness**2) * (1 - _NO_SPREAD):
+    if kurtosis < (1 + skewness**2) * (1 - _MOMENTS_ROUND):
         raise InputError(
             f"kurtosis is {kurtosis} with skewness {skewness}; expected at least 1 + skewness "
             "squared: give raw kurtosis, which is 3 for normal returns, not the excess over it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from catalyst.data.lake import Lake
 from catalyst.data.lake_files import bar_hashes
 from catalyst.data.search_ledger import SearchLedger, Trial
+from catalyst.research.outcome import Outcome, outcome_of
 from catalyst.research.result import Result
 from catalyst.strategy.param_content import score_hash
 from catalyst.strategy.params import Params
@@ -31,7 +32,7 @@ def count(results: Sequence[Result], lake: Lake, ledger: SearchLedger) -> None:
     OutputError
         If the ledger can't be written.
     """
-    trials = [trial_of(r.summary, r.params, lake, _returns(r)) for r in results]
+    trials = [trial_of(r.summary, r.params, lake, outcome_of(r)) for r in results]
     record(trials, lake, ledger)
 
 
@@ -43,12 +44,19 @@ def record(trials: Sequence[Trial], lake: Lake, ledger: SearchLedger) -> None:
     OutputError
         If the ledger can't be written.
     """
-    digests = sorted({t.data_digest for t in trials if not ledger.knows(t.data_digest)})
-    hashes = bar_hashes(lake.root) if digests else []
-    ledger.record(trials, [(d, _day(date), text) for d in digests for date, text in hashes])
+    digests = {t.data_digest for t in trials}
+    ledger.record(trials, _unknown_sessions(digests, lake, ledger))
 
 
-def trial_of(summary: dict[str, Any], params: Params, lake: Lake, returns: Floats) -> Trial:
+def _unknown_sessions(
+    digests: Iterable[str], lake: Lake, ledger: SearchLedger
+) -> list[tuple[str, int, str]]:
+    unknown = sorted(digest for digest in digests if not ledger.knows(digest))
+    hashes = bar_hashes(lake.root) if unknown else []
+    return [(digest, _day(date), text) for digest in unknown for date, text in hashes]
+
+
+def trial_of(summary: dict[str, Any], params: Params, lake: Lake, outcome: Outcome) -> Trial:
     """Make a trial of a run.
 
     Parameters
@@ -59,11 +67,12 @@ def trial_of(summary: dict[str, Any], params: Params, lake: Lake, returns: Float
         What ran.
     lake
         What was replayed.
-    returns : float64[sessions]
-        Simple returns of equity by session.
+    outcome
+        What came of it.
     """
     first, last = (_day(summary[name]) for name in ("start", "end"))
-    sharpe, skewness, kurtosis = moments(returns)
+    sharpe, skewness, kurtosis = moments(outcome.returns)
+    excess_sharpe, _, _ = moments(outcome.excess)
     identity = (
         params.hash,
         summary["data_digest"],
@@ -82,12 +91,13 @@ def trial_of(summary: dict[str, Any], params: Params, lake: Lake, returns: Float
         summary["timeframe"],
         first,
         last,
-        len(returns),
+        len(outcome.returns),
         sharpe,
         skewness,
         kurtosis,
+        excess_sharpe,
         summary["n_trades"],
-        returns.astype("<f8").tobytes(),
+        outcome.returns.astype("<f8").tobytes(),
     )
 
 
@@ -134,14 +144,24 @@ def bearing_trials(summary: dict[str, Any], lake: Lake, ledger: SearchLedger) ->
         If the ledger can't be read.
     """
     first, last = (_day(summary[name]) for name in ("start", "end"))
-    return ledger.bearing(lake_key(lake), summary["data_digest"], first, last)
+    return _bearing(lake, ledger, summary["data_digest"], first, last)
 
 
-def _returns(result: Result) -> Floats:
-    values: Floats = result.benchmarks["strategy"].to_numpy()
-    before = np.concatenate([[1.0], values[:-1]])
-    returns: Floats = values / before - 1.0
-    return returns
+def lake_trials(lake: Lake, ledger: SearchLedger) -> list[Trial]:
+    """Return the trials that saw at least one session of a lake, as `bearing_trials`."""
+    days = [day for timeframe in lake.timeframes() for day in lake.days(timeframe)]
+    if not days:
+        return []
+    span = (_day(str(min(days))), _day(str(max(days))))
+    return _bearing(lake, ledger, lake.digest(), *span)
+
+
+def _bearing(lake: Lake, ledger: SearchLedger, digest: str, first: int, last: int) -> list[Trial]:
+    if not ledger.path.exists():
+        return []
+    # Data that was never replayed, such as a copy, may hold sessions that were.
+    ledger.record([], _unknown_sessions({digest}, lake, ledger))
+    return ledger.bearing(lake_key(lake), digest, first, last)
 
 
 def _day(text: str) -> int:
