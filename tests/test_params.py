@@ -28,6 +28,8 @@ def another(section: str, name: str) -> Any:  # noqa: ANN401 - a value of the le
     meta = next(f for s, f in LEAVES if s == section and f.name == name).metadata
     if isinstance(value, bool):
         return not value
+    if value == ():
+        return (meta["high"],)
     if isinstance(value, tuple):
         return (*value[:-1], value[-1] / 2 if isinstance(value[-1], float) else value[-1] * 2)
     options = (value - 1, value + 1, value / 2, meta["high"])
@@ -277,7 +279,7 @@ def test_what_has_no_lasting_content_is_refused() -> None:
 ALLOWED = {0.0, 0.5, 1.0, 2.0, 50.0, 100.0, 10_000.0, 1e-9, 1e-6, 1e6, 1e9}
 """Axes, units and signs: neutral elements, halves, scales of scores, bps, binary dust, micro."""
 
-KERNELS = {"params.py", "candle_rules.py", "indicators.py", "candles.py"}
+KERNELS = {"param_sections.py", "params.py", "candle_rules.py", "indicators.py", "candles.py"}
 """The parameters themselves, and TA-Lib's definitions."""
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from catalyst.data.story import Fact, Section, Story
 from catalyst.strategy.components import BUILT_IN, PATTERN_NAMES, SIGNATURES, Component
-from catalyst.strategy.param_content import content, shown_value
+from catalyst.strategy.param_content import content, day_text, shown_value
 from catalyst.strategy.params import SECTIONS, Params
 
 _NUMBERS = ("name", "value", "from", "to", "meaning")
+_DATES = ("from", "name", "value")
 _COMPONENTS = ("kind", "components", "arguments of your own")
 
 
@@ -52,6 +53,8 @@ def param_story(params: Params, other: Params | None = None, *, whole: bool = Tr
             for name, cls in SECTIONS.items()
         ]
         sections.append(Section("components", tuple(_components(params)), _COMPONENTS))
+        if params.by_date:
+            sections.append(Section("by date", tuple(_dates(params)), _DATES))
     return Story(
         "params",
         Fact(f"variant {params.variant}, hash {params.hash}"),
@@ -60,8 +63,19 @@ def param_story(params: Params, other: Params | None = None, *, whole: bool = Tr
     )
 
 
+def _dates(params: Params) -> Iterator[Fact]:
+    for day, entry in params.by_date:
+        date = day_text(day)
+        for name, (mine, _) in entry.differences(params.replace(by_date={})).items():
+            yield Fact(
+                f"from {date} on {name} is {shown_value(mine)}",
+                {"date": date, "name": name, "value": _plain(mine)},
+                cells=(date, name, shown_value(mine)),
+            )
+
+
 def _numbers(params: Params, section: str) -> Iterator[Fact]:
-    held = content(params)
+    held = content(params, idle=True)
     for item in fields(SECTIONS[section]):
         name, value = f"{section}.{item.name}", held[f"{section}.{item.name}"]
         low, high, unit = _range(item)

@@ -15,9 +15,10 @@ from catalyst.errors import ParamsError
 from catalyst.strategy.components import BUILT_IN
 from catalyst.strategy.params import Params
 
-__all__ = ["Params", "from_mapping", "load", "names"]
+__all__ = ["Params", "fitted", "from_mapping", "load", "names", "unfitted"]
 
 _HERE = Path()
+_MONTHLY = "monthly"
 
 
 def names() -> list[str]:
@@ -48,18 +49,50 @@ def load(
     Raises
     ------
     ParamsError
-        If there is no such variant, or a field is unknown or out of range.
+        If there is no such variant, a field is unknown or out of range, or the variant has to be
+        fitted on a lake (`catalyst.research.contenders.contender` does).
 
     Examples
     --------
     >>> load("spec", settings=["screen.price_max=1000"]).screen.price_max
     1000.0
     """
+    params = unfitted(source, timeframe=timeframe, settings=settings)
+    if fitted(source) is not None:
+        raise ParamsError(
+            f"variant {source} has no weights of its own: it is fitted on a lake; run it on one "
+            "with catalyst backtest or compare, see what it learns with catalyst learn, or call "
+            "catalyst.research.contenders.contender"
+        )
+    return params
+
+
+def fitted(source: str | Path) -> str | None:
+    """Return how often a variant is fitted on a lake, ``monthly``; None if it isn't.
+
+    Raises
+    ------
+    ParamsError
+        If there is no such variant, or it says anything else.
+    """
+    told = [tree["fitted"] for tree, _ in _layers(str(source), ()) if "fitted" in tree]
+    if told and told[-1] != _MONTHLY:
+        raise ParamsError(
+            f"variant {source} has fitted: {told[-1]!r}; expected {_MONTHLY}, or no such line"
+        )
+    return _MONTHLY if told else None
+
+
+def unfitted(
+    source: str | Path, *, timeframe: str | None = None, settings: Sequence[str] = ()
+) -> Params:
+    """Read a variant as its file has it, whether or not it has to be fitted; see `load`."""
     layers = _layers(str(source), ())
     under = [(_read("daily"), [_HERE])] if timeframe == "1d" and str(source) != "daily" else []
     params = Params()
     for layer, folders in [*under, *layers]:
-        params = params.updated(_resolved(layer, str(source), folders))
+        tree = {name: value for name, value in layer.items() if name != "fitted"}
+        params = params.updated(_resolved(tree, str(source), folders))
     _, folders = layers[-1]
     for setting in settings:
         params = params.updated(_setting(setting, folders))
@@ -180,6 +213,14 @@ def _resolved(
             out[kind] = [found(v) for v in value]
         elif isinstance(value, Mapping):
             out[kind] = [(found(k), v) for k, v in value.items()]
+    dates = out.get("by_date")
+    if isinstance(dates, Mapping):
+        out["by_date"] = {
+            day: _resolved(entry, source, folders, saved=saved)
+            if isinstance(entry, Mapping)
+            else entry
+            for day, entry in dates.items()
+        }
     return out
 
 

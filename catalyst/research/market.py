@@ -74,6 +74,8 @@ class Market:
 
     Attributes
     ----------
+    rules
+        The parameters of the open session.
     book
         The exchange's working orders.
     adjusted : int8[m]
@@ -89,6 +91,7 @@ class Market:
         m = len(feed.names)
         self.feed = feed
         self.params = params
+        self.rules = params
         self.book = Book()
         self.history = History(m, feed.grid, params)
         self.adjusted: Bytes = np.full(m, -1, np.int8)
@@ -131,6 +134,7 @@ class Market:
             if coarse is not None:
                 symbol, totals, raw = coarse
                 self.history.add_coarse(self._before, symbol, totals=totals, raw=raw)
+        self.rules = self.params.on(session.day)
         cut = session.close_ns if self.feed.grid.daily else session.pre_ns
         self.history.open_session(session, member=self.feed.members(session, known_by_ns=cut))
         self._take_actions(session)
@@ -261,7 +265,7 @@ class Market:
 
     def advance(self, asof_ns: int) -> tuple[tuple[Fill, ...], Survey]:
         """Let time pass: match the book against the bars that ended; let facts become known."""
-        self.book, fills = self.matched(self.book, self._asof_ns, asof_ns, self.params.execution)
+        self.book, fills = self.matched(self.book, self._asof_ns, asof_ns, self.rules.execution)
         return fills, self.survey(asof_ns)
 
     def survey(self, asof_ns: int) -> Survey:
@@ -294,9 +298,14 @@ class Market:
         assert self._today is not None  # noqa: S101 - a session is open
         return self._today
 
+    @property
+    def news_today(self) -> NewsBatch:
+        """Return the news read for the open session, what is to come included."""
+        return self._news
+
     def fills_on(self, today: SessionBars, asof_ns: int) -> tuple[Fill, ...]:
         """Return what the working orders would fill until an instant on other bars."""
-        orders, since_ns = self.params.execution, self._asof_ns
+        orders, since_ns = self.rules.execution, self._asof_ns
         return match(self.book, today, self.session, self.feed.grid, (since_ns, asof_ns), orders)[1]
 
     def matched(
@@ -315,7 +324,7 @@ class Market:
         """Copy out the view of an instant; for another variant with the same `history_key`."""
         history, session = self.history, self.history.session
         frames, slots = [], []
-        whole = sees_whole_windows(ask, params or self.params)
+        whole = sees_whole_windows(ask, params or self.rules)
         depth = self.params.technical.window if whole else _LOOK_BARS
         for length in history.frame_ns if whole else ():
             frames.append(

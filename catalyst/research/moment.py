@@ -75,6 +75,7 @@ def moment(
     market = Market(feed, params)
     market.warm_up(before if sessions is None else before[len(before) - sessions :])
     market.open_session(session)
+    params = params.on(session.day)
     scans = [at for at in scan_instants(session, feed.grid, params) if at <= asof_ns]
     choices = [
         at for at in scans if feed.grid.daily or chooses_active(session, at, params, scans[0])

@@ -121,12 +121,14 @@ class _Account:
     curve: Curve
     book: Book = field(default_factory=Book)
     since_ns: int = 0
+    rules: Params = field(default_factory=Params)
     loop: Generator[Request, Any, PortfolioState] | None = None
     ask: Request | None = None
 
     def open_session(self, session: Session, market: Market) -> None:
         self.since_ns = session.pre_ns
-        self.loop = run_session(self.state, session, grid=market.feed.grid, params=self.params)
+        self.rules = self.params.on(session.day)
+        self.loop = run_session(self.state, session, grid=market.feed.grid, params=self.rules)
         self._send(None, market)
 
     def _send(self, answer: object, market: Market) -> None:
@@ -151,7 +153,7 @@ class _Account:
 
     def advance(self, asof_ns: int, survey: Survey, market: Market) -> Look:
         """Meet the bars that ended; return what the variant wants to look at."""
-        self.book, fills = market.matched(self.book, self.since_ns, asof_ns, self.params.execution)
+        self.book, fills = market.matched(self.book, self.since_ns, asof_ns, self.rules.execution)
         self.since_ns = asof_ns
         self.recorder.fills(fills)
         self._send((fills, survey), market)
@@ -234,10 +236,10 @@ def _drive(accounts: Sequence[_Account], session: Session, market: Market) -> No
             if ask.asof_ns == asof_ns:
                 look = account.advance(asof_ns, survey, market)
                 # Equal asks get the same view: it is never written to.
-                whole = sees_whole_windows(look, account.params)
+                whole = sees_whole_windows(look, account.rules)
                 key = (look.symbols.tobytes(), look.scan, look.choose, whole)
                 if key not in views:
-                    views[key] = market.look(look, account.params)
+                    views[key] = market.look(look, account.rules)
                 account.look(views[key], market)
 
 

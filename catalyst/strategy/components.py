@@ -29,6 +29,7 @@ from catalyst.strategy.source_hash import code_hash
 
 __all__ = [
     "BUILT_IN",
+    "MOVE_SCORES",
     "PATTERN_NAMES",
     "SIGNATURES",
     "Component",
@@ -38,16 +39,19 @@ __all__ = [
     "parameter_names",
 ]
 
+MOVE_SCORES = ("momentum_chase", "pullback")
+"""Built-in technical scores that go by the move of some days (`catalyst.strategy.moves`)."""
+
 BUILT_IN: dict[str, tuple[str, ...]] = {
     "catalyst_score": ("spec",),
-    "technical_score": ("spec",),
+    "technical_score": ("spec", *MOVE_SCORES),
     "volume_score": ("spec",),
     "patterns": ("candlesticks", "events"),
     "entry_filters": (),
     "exits": ("news_reversal", "time_stop", "flatten"),
-    "scored": ("catalyst", "pattern", "technical", "volume"),
+    "scored": ("catalyst", "pattern", "technical", "volume", "half_size"),
 }
-"""Names of the built-in components of each kind."""
+"""Names of the built-in components of each kind; ``half_size`` is ``signal.half_from`` always."""
 
 SIGNATURES: dict[str, tuple[str, ...]] = {
     "catalyst_score": ("news", "n_symbols", "asof_ns", "params"),

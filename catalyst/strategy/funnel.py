@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from catalyst.strategy.components import MOVE_SCORES
 from catalyst.strategy.decisions import Screen
+from catalyst.strategy.draw import is_on, lots, open_stages
 from catalyst.strategy.funnel_kernels import Stage, cut_nb, screen_nb, stages_nb
 from catalyst.strategy.indicators import technical_scores_nb
+from catalyst.strategy.moves import move_scores
 from catalyst.strategy.news import catalyst_scores, sign
 from catalyst.strategy.own_calls import Caller
 from catalyst.strategy.params import Params
@@ -67,8 +70,18 @@ def narrow(survey: Survey, active: Indices, params: Params, *, choose: bool) -> 
     if choose:
         chosen = _choose(survey, params)
         active = np.sort(chosen[0][chosen[1] == 0])
+    if is_on(params):
+        ranked, validated = open_stages(active, score, survey)
+    else:
+        ranked, validated = _stages(survey, active, score, params)
+    return Narrowed(
+        score, direction, chosen, active, ranked, validated, validated[0][validated[1] == 0]
+    )
+
+
+def _stages(survey: Survey, active: Indices, score: Floats, params: Params) -> tuple[Stage, Stage]:
     p = params.screen
-    ranked, validated = stages_nb(
+    stages: tuple[Stage, Stage] = stages_nb(
         active,
         score,
         survey.price,
@@ -87,9 +100,7 @@ def narrow(survey: Survey, active: Indices, params: Params, *, choose: bool) -> 
         p.rvol_min,
         params.technical.bars_min,
     )
-    return Narrowed(
-        score, direction, chosen, active, ranked, validated, validated[0][validated[1] == 0]
-    )
+    return stages
 
 
 def catalysts(
@@ -147,6 +158,9 @@ class Finalists:
 def finish(view: MarketView, narrowed: Narrowed, params: Params) -> tuple[Screen, Finalists]:
     """Rank the validated symbols and lay the whole funnel down as a `Screen`.
 
+    Where finalists are drawn by lot, the lot ranks, and an unknown technical score is the base
+    score: nobody is dropped for want of bars.
+
     Parameters
     ----------
     view
@@ -161,10 +175,9 @@ def finish(view: MarketView, narrowed: Narrowed, params: Params) -> tuple[Screen
     passed = narrowed.passed
     rows = np.searchsorted(view.symbols, passed).astype(np.int64)
     bars = view.base if len(rows) == len(view.symbols) else _taken(view.base, rows)
-    technical = technical_scores(bars, params)
-    caller = Caller(view.asof_ns, tuple(view.names[s] for s in passed))
-    if params.technical_score.function is not None:
-        technical = caller.scores(params.technical_score, bars, params)
+    names = tuple(view.names[s] for s in passed)
+    caller = Caller(view.asof_ns, names)
+    technical = long_scores(bars, survey, passed, params, names=names)
     volume = volume_scores(survey.rvol[passed], params)
     if params.volume_score.function is not None:
         volume = caller.scores(params.volume_score, survey.rvol[passed], params)
@@ -176,6 +189,8 @@ def finish(view: MarketView, narrowed: Narrowed, params: Params) -> tuple[Screen
         + p.combined_technical * leaning
         + p.combined_volume * volume
     )
+    if is_on(params):
+        combined = lots(params, view.asof_ns, names)
     at = np.flatnonzero(reason == 0)
     for place, component in enumerate(params.entry_filters):
         kept = caller.kept(component, view, rows, params)
@@ -218,6 +233,45 @@ def _screen(narrowed: Narrowed, last: Stage, survey: Survey) -> Screen:
 
 
 _NOBODY = (np.empty(0, np.int32), np.empty(0, np.int8), np.empty(0), np.empty(0))
+
+
+def long_scores(
+    bars: BarPanel, survey: Survey, symbols: Indices, params: Params, *, names: tuple[str, ...]
+) -> Floats:
+    """Return the technical score of a long of some symbols, by the variant's component.
+
+    Parameters
+    ----------
+    bars
+        Base bars of the symbols.
+    survey
+        Numbers of every symbol.
+    symbols : int32[k]
+        Their indices.
+    params
+        ``technical_score`` and its numbers.
+    names
+        The symbols.
+
+    Returns
+    -------
+    float64[k]
+        0 to 100. Where finalists are drawn by lot, the base score where a symbol has too few bars.
+
+    Raises
+    ------
+    ComponentError
+        If a user's own component fails or gives anything else.
+    """
+    own = params.technical_score
+    if own.function is not None:
+        return Caller(survey.asof_ns, names).scores(own, bars, params)
+    if own.name in MOVE_SCORES:
+        return move_scores(bars, survey, symbols, params)
+    found = technical_scores(bars, params)
+    if is_on(params):
+        found = np.where(np.isnan(found), params.technical.base_score, found)
+    return found
 
 
 def technical_scores(bars: BarPanel, params: Params) -> Floats:

@@ -16,6 +16,12 @@ def number(default: float | tuple[float, ...], low: float, high: float, unit: st
     return field(default=default, metadata={"low": low, "high": high, "unit": unit})
 
 
+# As for `number`.
+def numbers(low: int, high: int, unit: str) -> Any:  # noqa: ANN401 - see above
+    """Declare any count of whole numbers, each from ``low`` to ``high``, by default none."""
+    return field(default=(), metadata={"low": low, "high": high, "unit": unit, "any": True})
+
+
 def switch(default: bool, meaning: str) -> Any:  # noqa: ANN401 - see above
     """Declare a switch; ``meaning`` says what it does when it is on."""
     return field(default=default, metadata={"unit": meaning})
@@ -124,16 +130,28 @@ def checked(name: str, spec: Field[Any], value: object) -> object:
         usual = len(default)
         if (
             not isinstance(value, (tuple, list))
-            or (name != "pattern.timeframes" and len(value) != usual)
-            or not len(value)
+            or (name != "pattern.timeframes" and len(value) != usual and "any" not in meta)
+            or not (len(value) or "any" in meta)
         ):
+            if "any" in meta:
+                raise ParamsError(f"{name} is {value!r}; expected a list ({meta['unit']})")
             raise ParamsError(f"{name} is {value!r}; expected {usual} numbers ({meta['unit']})")
         inner = int if "int" in kind else float
-        numbers = tuple(_in_range(name, meta, inner, v) for v in value)
-        if name == "pattern.timeframes" and len(set(numbers)) < len(numbers):
+        found = tuple(_in_range(name, meta, inner, v) for v in value)
+        if name == "pattern.timeframes" and len(set(found)) < len(found):
             raise ParamsError(f"{name} is {value!r}; expected each timeframe once")
-        return numbers
+        if "any" in meta:
+            _check_order(name, found)
+        return found
     return _in_range(name, meta, int if kind == "int" else float, value)
+
+
+def _check_order(name: str, found: tuple[float, ...]) -> None:
+    for k in range(1, len(found)):
+        if found[k] < found[k - 1]:
+            raise ParamsError(
+                f"{name} has {found[k]} after {found[k - 1]}; expected them ascending"
+            )
 
 
 def _in_range(name: str, meta: Mapping[str, Any], kind: type[float], value: object) -> float:

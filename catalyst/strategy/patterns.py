@@ -52,6 +52,10 @@ class Verdict:
     cancelled: bool = False
 
 
+UNASKED = Verdict(0.0, 0, None, ())
+"""What is said where no pattern is asked for."""
+
+
 def boosted(confidence: float, factor: float) -> float:
     """Return a confidence whose distance to 100 is divided by ``factor``."""
     return 100.0 - (100.0 - confidence) / factor

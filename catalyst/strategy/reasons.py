@@ -38,6 +38,7 @@ class Reason(IntEnum):
     STOPPED_OUT = 56
     QUIET_TIME = 57
     SIZE_ZERO = 58
+    CONTROL_PACE = 59
 
     @property
     def label(self) -> str:
@@ -78,6 +79,7 @@ _TEXT = {
     Reason.STOPPED_OUT: "was stopped out today",
     Reason.QUIET_TIME: "comes too close to the flatten, or after it",
     Reason.SIZE_ZERO: "would be an order of no shares",
+    Reason.CONTROL_PACE: "comes before the run it controls had entered as often",
 }
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from catalyst.strategy.clock import MINUTE_NS, bar_ends, flatten_instant
 from catalyst.strategy.decisions import Order, Signal
+from catalyst.strategy.draw import entries_due
 from catalyst.strategy.ids import content_id
 from catalyst.strategy.money import MICRO, on_tick
 from catalyst.strategy.params import Params
@@ -93,6 +94,9 @@ def _refusal(
     flatten = flatten_instant(view.session, view.grid, params)
     if flatten is not None and view.asof_ns >= flatten - p.quiet_minutes * MINUTE_NS:
         return Reason.QUIET_TIME, (flatten - view.asof_ns) / MINUTE_NS, p.quiet_minutes
+    due = entries_due(params, view.session, view.asof_ns)
+    if due is not None and state.entries_today >= due:
+        return Reason.CONTROL_PACE, state.entries_today, due
     return None
 
 

@@ -99,6 +99,7 @@ def run_session(
     PortfolioState
         The state after the session.
     """
+    params = params.on(session.day)
     state = roll_day(state, session)
     if state.entries:
         actions: tuple[Action, ...] = yield Actions(session, tuple(e.symbol for e in state.entries))

@@ -7,13 +7,14 @@ import math
 import numpy as np
 
 from catalyst.strategy.decisions import Signal
+from catalyst.strategy.draw import is_on
 from catalyst.strategy.funnel import Finalists, Narrowed
 from catalyst.strategy.ids import content_id
 from catalyst.strategy.money import on_tick
 from catalyst.strategy.news import category_names, sign
 from catalyst.strategy.own_calls import Caller
 from catalyst.strategy.params import Params
-from catalyst.strategy.patterns import Verdict, judge
+from catalyst.strategy.patterns import UNASKED, Verdict, judge
 from catalyst.strategy.reasons import Outcome, Reason
 from catalyst.strategy.values import MarketState, MarketView
 
@@ -37,11 +38,17 @@ def score(
     Returns
     -------
     list of (Signal, Verdict)
-        By confidence, highest first, then by symbol. A signal that may be traded has the outcome
-        ``INTENT`` until the risk gate says otherwise; the others are holds with their reason.
+        By confidence, highest first, then by symbol; drawn by lot, in the order of the draw. A
+        signal that may be traded has the outcome ``INTENT`` until the risk gate says otherwise; the
+        others are holds with their reason. What is drawn is long, whatever its news and bars say.
     """
     if not len(finalists.row):
         return []
+    if is_on(params):
+        return [
+            (_signal(view, narrowed, finalists, k, 0, UNASKED, params), UNASKED)
+            for k in range(len(finalists.row))
+        ]
     leanings = np.array([sign(float(narrowed.direction[s]), params) for s in finalists.symbol])
     verdicts = judge(view, finalists.row, leanings, params)
     out = [
@@ -62,6 +69,7 @@ def _signal(
 ) -> Signal:
     symbol = int(finalists.symbol[k])
     side = leaning if params.signal.direction_from_catalyst else verdict.side
+    side = 1 if is_on(params) else side
     toward = side or leaning or 1
     catalyst = float(narrowed.score[symbol])
     technical = float(finalists.technical[k])
@@ -72,6 +80,7 @@ def _signal(
         "pattern": verdict.score,
         "technical": technical,
         "volume": volume,
+        "half_size": params.signal.half_from,
     }
     confidence = 0.0
     scores: list[float] = []

@@ -73,7 +73,8 @@ class Histories:
         market = Market(self.feed, self.params)
         market.warm_up(list(self.before[len(self.before) - n :]))
         market.open_session(self.session)
-        scans = scan_instants(self.session, self.feed.grid, self.params)
+        rules = market.rules
+        scans = scan_instants(self.session, self.feed.grid, rules)
         spread = np.linspace(0, len(scans) - 1, min(self.views, len(scans))).round().astype(int)
         active: Indices = np.empty(0, np.int32)
         found: dict[str, list[Floats]] = {}
@@ -81,10 +82,8 @@ class Histories:
         seen = 0
         for k, asof_ns in enumerate(scans):
             _, survey = market.advance(asof_ns)
-            choose = self.feed.grid.daily or chooses_active(
-                self.session, asof_ns, self.params, scans[0]
-            )
-            narrowed = narrow(survey, active, self.params, choose=choose)
+            choose = self.feed.grid.daily or chooses_active(self.session, asof_ns, rules, scans[0])
+            narrowed = narrow(survey, active, rules, choose=choose)
             active = narrowed.active
             if k not in spread:
                 continue
@@ -100,8 +99,8 @@ class Histories:
                 "relative volume": survey.rvol,
                 "session closes": survey.session_close.ravel(),
                 "catalyst score": narrowed.score,
-                "technical score": technical_scores(view.base, self.params),
-                "pattern score": pattern_scores(view, self.params),
+                "technical score": technical_scores(view.base, rules),
+                "pattern score": pattern_scores(view, rules),
             }
             for name, values in (numbers | self._own_numbers(view, seen)).items():
                 found.setdefault(name, []).append(np.asarray(values, np.float64))
@@ -117,7 +116,7 @@ class Histories:
         for one in self.own:
             key = f"{one.name} {seen}"
             if key not in self._cases:
-                self._cases[key] = cases_of(one.kind, view, self.params)
+                self._cases[key] = cases_of(one.kind, view, self.params.on(view.session.day))
             out[one.name] = answers(one, [replace(c, view=view) for c in self._cases[key]])
         return out
 

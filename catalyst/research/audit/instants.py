@@ -19,7 +19,7 @@ _GOLDEN = 0.6180339887498949
 
 def candidates(sessions: Sequence[Session], grid: Grid, params: Params) -> list[list[int]]:
     """Return by session the instants at which something is decided, with or without positions."""
-    return [sorted(scan_instants(one, grid, params)) for one in sessions]
+    return [sorted(scan_instants(one, grid, params.on(one.day))) for one in sessions]
 
 
 def sample(
@@ -100,4 +100,4 @@ def _spread(instants: Sequence[int], count: int) -> list[int]:
 
 def every_instant(session: Session, grid: Grid, params: Params) -> list[int]:
     """Return every instant of a session at which something may be decided, positions held."""
-    return sorted({*scan_instants(session, grid, params), *bar_ends(session, grid)})
+    return sorted({*scan_instants(session, grid, params.on(session.day)), *bar_ends(session, grid)})

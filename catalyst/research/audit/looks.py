@@ -47,7 +47,9 @@ def looks(
     market = Market(feed, params)
     market.warm_up(before)
     out: list[MarketView] = []
+    whole = params
     for session in chosen:
+        params = whole.on(session.day)
         market.open_session(session)
         scans = scan_instants(session, feed.grid, params)
         spread = np.linspace(0, len(scans) - 1, min(views, len(scans))).round().astype(int)

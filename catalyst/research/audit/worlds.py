@@ -212,7 +212,7 @@ class World:
         """Compare the view, and decide in this world; None where that is impossible."""
         if self.market is None or self.survey is None:
             return None
-        market, survey, params = self.market, self.survey, self.params
+        market, survey, params = self.market, self.survey, self.params.on(view.session.day)
         made: list[Decision] = []
 
         def look(symbols: Any) -> MarketView:  # noqa: ANN401 - int32[k]
