@@ -249,7 +249,7 @@ def cells_of(row: Mapping[str, Any]) -> tuple[str, ...]:
         row["horizon"],
         number(row["ic"], "{:+.3f}"),
         DASH if low is None else f"{low:+.3f} to {high:+.3f}",
-        number(row["p_value"], "{:.3f}"),
+        _p(row["p_value"]),
         "named" if row["named"] else {None: DASH, True: "yes", False: "no"}[row["stands"]],
         number(row["rising"], "{:.2f}"),
         number(row["falling"], "{:.2f}"),
@@ -257,6 +257,12 @@ def cells_of(row: Mapping[str, Any]) -> tuple[str, ...]:
         f"{row['count']:,}",
         f"{row['days']:,}",
     )
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return DASH
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _title(card: ScoreCard) -> str:
