@@ -77,7 +77,8 @@ def command(
     from catalyst.data.component_places import remember_components
     from catalyst.data.lake_places import remember
     from catalyst.data.timeframes import timeframe_named
-    from catalyst.data.variants import load
+    from catalyst.data.variants import unfitted
+    from catalyst.research.contenders import contender
     from catalyst.research.replay import replay
     from catalyst.research.result import check_output
 
@@ -85,10 +86,17 @@ def command(
     # collector would walk them over and over, for a tenth of the time.
     gc.set_threshold(200_000, 50, 100)
     length = timeframe_named(timeframe) if timeframe else None
-    params = load(variant, timeframe=length, settings=settings or [])
+    # What is misspelt is told before the sample is made.
+    unfitted(variant, timeframe=length, settings=settings or [])
     asked = ask(lake, timeframe=length, start=start, end=end, symbols=symbols, sources=sources)
-    if asked.timeframe == "1d" and timeframe is None:
-        params = load(variant, timeframe=asked.timeframe, settings=settings or [])
+    with progress("fitting the variant") as report_fitted:
+        params = contender(
+            variant,
+            asked.lake,
+            settings=settings or [],
+            progress=report_fitted,
+            **asked.extent,
+        )
     target = out or RUNS / f"{params.variant}-{run_hash(asked, params)}"
     check_output(target, force=force)
     with progress("replaying") as report_done:

@@ -9,6 +9,7 @@ from pathlib import Path
 from catalyst.data.lake import Lake
 from catalyst.data.timeframes import NAMES
 from catalyst.data.variants import fitted, load, unfitted
+from catalyst.research.together import Progress
 from catalyst.strategy.params import Params
 
 
@@ -22,6 +23,7 @@ def contender(
     symbols: Sequence[str] | None = None,
     sources: Sequence[str] | None = None,
     settings: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> Params:
     """Return the parameters that a variant has on a lake.
 
@@ -36,6 +38,8 @@ def contender(
         Base bars; None takes the lake's finest. ``1d`` lays the numbers of ``daily`` under it.
     start, end, symbols, sources
         As for `catalyst.replay`.
+    progress
+        As for `catalyst.replay`; called while a variant is fitted.
 
     Raises
     ------
@@ -57,4 +61,5 @@ def contender(
         end=end,
         symbols=symbols,
         sources=sources,
+        progress=progress,
     )
