@@ -53,6 +53,7 @@ STRATEGY_FORBIDDEN = {
 JIT_FORBIDDEN = {"fastmath"}
 
 VECTORBT_MODULES = {"catalyst/research/portfolio.py"}
+MLFLOW_MODULES = {"catalyst/research/tracking.py"}
 
 # A folder at the root of some machine or in somebody's home; the home of no one in particular (`~`)
 # is fine.
@@ -219,15 +220,18 @@ def test_a_compiled_function_says_so_in_its_name_and_keeps_its_signature(path: P
     assert (misnamed, bare) == ([], [])
 
 
-def test_vectorbt_is_imported_by_the_portfolio_alone() -> None:
+@pytest.mark.parametrize(
+    ("library", "allowed"), [("vectorbt", VECTORBT_MODULES), ("mlflow", MLFLOW_MODULES)]
+)
+def test_what_is_slow_to_import_is_imported_by_one_module(library: str, allowed: set[str]) -> None:
     importers = {
         relative(path)
         for path in MODULES
         for _, name in imported(ast.parse(path.read_text(encoding="utf-8")), package="")
-        if name.split(".")[0] == "vectorbt"
+        if name.split(".")[0] == library
     }
 
-    assert importers <= VECTORBT_MODULES
+    assert importers <= allowed
 
 
 def test_replaying_and_asking_for_help_load_no_vectorbt() -> None:
