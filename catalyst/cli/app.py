@@ -13,8 +13,10 @@ from catalyst.cli import (
     backtest,
     completion,
     data,
+    edge,
     explain,
     init,
+    ledger,
     news,
     params,
     process,
@@ -37,8 +39,10 @@ app = typer.Typer(
     "the strategy over it.",
 )
 app.command("backtest", epilog=backtest.EPILOG)(backtest.command)
+app.command("edge", epilog=edge.EPILOG)(edge.command)
 app.command("explain", epilog=explain.EPILOG)(explain.command)
 app.command("init", epilog=init.EPILOG)(init.command)
+app.command("ledger", epilog=ledger.EPILOG)(ledger.command)
 app.command("params", epilog=params.EPILOG)(params.command)
 app.command("report", epilog=report.EPILOG)(report.command)
 app.add_typer(audit.app, name="audit")

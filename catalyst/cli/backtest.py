@@ -118,6 +118,7 @@ def command(
         typer.echo(json.dumps(result.summary, indent=2))
     else:
         _show(result, target)
+        _tell_trials(result)
     if verify:
         _verify(result)
 
@@ -127,6 +128,20 @@ def _move_news(result: Result) -> None:
 
     with progress("replaying with later news") as report:
         sensitivity(result, progress=report)
+
+
+def _tell_trials(result: Result) -> None:
+    from catalyst.data.search_ledger import default_ledger
+    from catalyst.research.tape import lake_of_run
+    from catalyst.research.trial_records import bearing_trials
+
+    count = len(bearing_trials(result.summary, lake_of_run(result), default_ledger()))
+    trials = f"{count:,} trials have" if count > 1 else "one trial has"
+    typer.echo(
+        f"{trials} looked at this data so far; catalyst edge says whether this one is better than "
+        "the best of so many would be by luck",
+        err=True,
+    )
 
 
 def _verify(result: Result) -> None:

@@ -67,7 +67,7 @@ def _last_strong(strength: Floats, band: float, run: int) -> int | None:
     return None
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def stationary_draws(n: int, *, block: float, seed: int, resamples: int) -> Ints:
     """Return positions to draw: blocks of geometric length with mean ``block``, around the end.
 
@@ -120,7 +120,7 @@ def stationary_interval(
     seed, resamples
         Of the draws: series of the same length and block are drawn alike.
     block
-        Mean length of a block in sessions; None takes the longest that suits a column.
+        Mean length of a block in sessions; None takes the longest that suits a column, rounded up.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def stationary_interval(
     table = session_matrix("values", rows[:, None] if rows.ndim == 1 else rows)
     n = len(table)
     if block is None:
-        block = max(optimal_block(column) for column in table.T) if n else 1.0
+        block = _block_of(table)
     if not 1.0 <= block < math.inf:
         raise InputError(f"block is {block}; expected at least one session")
     value = float(statistic(rows)) if n else math.nan
@@ -149,6 +149,30 @@ def stationary_interval(
         return Interval(value, math.nan, math.nan, n, n)
     low, high = np.percentile(known, _TAILS).tolist()
     return Interval(value, low, high, n, n)
+
+
+def stationary_mean(values: Floats, *, seed: int, resamples: int = 2000) -> Interval:
+    """Return what `stationary_interval` returns of the mean of one series, several times faster.
+
+    Parameters
+    ----------
+    values : float64[sessions]
+        Finite.
+    seed, resamples
+        As there.
+    """
+    n = len(values)
+    value = float(values.mean()) if n else math.nan
+    if n < FEWEST_DAYS:
+        return Interval(value, math.nan, math.nan, n, n)
+    block = _block_of(values[:, None])
+    draws = stationary_draws(n, block=block, seed=seed, resamples=resamples)
+    low, high = np.percentile(values[draws].mean(axis=1), _TAILS).tolist()
+    return Interval(value, low, high, n, n)
+
+
+def _block_of(table: Floats) -> float:
+    return float(math.ceil(max(optimal_block(column) for column in table.T))) if len(table) else 1.0
 
 
 def session_matrix(name: str, values: npt.ArrayLike) -> Floats:
