@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,6 +91,7 @@ def simulate(
     first_session: dt.date = FIRST_SESSION,
     bar_minutes: int = BAR_MINUTES,
     edge: bool = True,
+    edge_scale: float = 1.0,
 ) -> Sample:
     """Simulate a market with news; the same arguments give the same bytes.
 
@@ -108,12 +109,18 @@ def simulate(
         Length of a bar; it divides 30.
     edge : bool
         Whether to plant the edge. All other draws are the same.
+    edge_scale : float
+        How many times its usual size the planted edge has; more than 0.
 
     Raises
     ------
     InputError
         If a size is out of range.
     """
+    if not 0.0 < edge_scale < np.inf:
+        raise InputError(
+            f"edge_scale is {edge_scale}; expected more than 0; edge=False plants none"
+        )
     _check(seed, n_symbols=n_symbols, n_sessions=n_sessions, bar_minutes=bar_minutes)
     sessions = calendar.sessions(first_session)[:n_sessions]
     if len(sessions) < n_sessions:
@@ -126,6 +133,7 @@ def simulate(
     grid = lay_out(sessions, bar_minutes)
     states = draw_states(market, seed)
     events = draw_events(market, grid, seed=seed)
+    events = replace(events, drift_sigma=events.drift_sigma * edge_scale)
     # Commentary speaks of yesterday's sign, taken without the drift: both worlds have the same
     # news.
     bars, session_return = draw_bars(
