@@ -253,6 +253,13 @@ def test_a_set_that_loses_throughout_is_contradicted_and_named() -> None:
     assert found.reasons[0] == "Of 2 variants an edge is contradicted for v0 and v1."
 
 
+def test_a_set_counts_all_of_itself_where_the_ledger_does_not_know_it() -> None:
+    ran = variants(*(noise(k) for k in range(6)))
+    found = compare_edges(ran, trials=[trial("v2", 0.0), trial("another", 0.0)])
+
+    assert {edge.figures["n_trials"] for edge in found.edges} == {7}
+
+
 def test_a_variant_that_never_trades_does_not_spoil_a_set() -> None:
     idle = outcome(
         np.zeros(N),

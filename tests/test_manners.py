@@ -188,8 +188,10 @@ ANSWERED = {
     "data import": "data import universe members.csv --lake new",
     "data quarantine": "data quarantine --lake COPY",
     "data summary": "data summary --lake LAKE",
+    "edge": "edge run --lake LAKE",
     "explain": "explain --session 2023-07-14 --run run --lake LAKE",
     "init": "init mine",
+    "ledger": "ledger --lake LAKE",
     "news narratives": "news narratives --lake LAKE",
     "news search": "news search --lake LAKE --limit 3",
     "news trending": "news trending --lake LAKE",
@@ -212,7 +214,7 @@ def test_json_is_all_there_is_on_stdout(
     named = {"ROOT": REPOSITORY, "LAKE": small_lake().root}
     if "COPY" in line:
         named["COPY"] = copied(small_lake(), place / "copy").root
-    if "--run" in line:
+    if " run" in line:
         small_run().save(place / "run")
     for name, told in named.items():
         line = line.replace(name, str(told))

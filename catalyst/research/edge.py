@@ -14,7 +14,7 @@ from catalyst.data.report.values import Interval
 from catalyst.data.search_ledger import Trial
 from catalyst.research.edge_intervals import headline_intervals
 from catalyst.research.edge_leg import Leg, Word, known, untold
-from catalyst.research.edge_luck import Luck, luck_of
+from catalyst.research.edge_luck import Luck, luck_of, with_judged
 from catalyst.research.edge_money import money_of
 from catalyst.research.edge_score import score_of
 from catalyst.research.outcome import Outcome, outcome_of
@@ -94,9 +94,8 @@ def edge_of(result: Result, *, trials: Sequence[Trial]) -> Edge:
         If the run was opened without its lake.
     """
     outcome = outcome_of(result)
-    luck = luck_of(
-        trials, len(outcome.days), unseen=_unseen(outcome, trials, score_hash(result.params))
-    )
+    own = with_judged(trials, [outcome], [score_hash(result.params)])
+    luck = luck_of(own, len(outcome.days))
     money = money_of(outcome, luck, closed=result.summary["n_closed_trades"])
     score = score_of(result, n_scores=luck.n_scores)
     synthetic = (_SYNTHETIC,) if result.summary["synthetic"] else ()
@@ -121,18 +120,9 @@ def edge_of_outcome(outcome: Outcome, *, trials: Sequence[Trial]) -> Edge:
     trials
         As in `edge_of`.
     """
-    luck = luck_of(trials, len(outcome.days), unseen=_unseen(outcome, trials, "unseen"))
+    own = with_judged(trials, [outcome], [outcome.params_hash])
+    luck = luck_of(own, len(outcome.days))
     # Entries stand for closed trades: they differ by what was held at the end.
     money = money_of(outcome, luck, closed=int(outcome.metrics["n_trades"] or 0))
     score = untold(tests=luck.n_scores)
     return Edge(money.leg.word, money.leg, score, money.reasons, money.figures, {}, luck)
-
-
-def _unseen(outcome: Outcome, trials: Sequence[Trial], score: str) -> str:
-    """Return the score's hash where an outcome isn't among the trials."""
-    days = outcome.days
-    own = any(
-        (t.params_hash, t.first_day, t.last_day) == (outcome.params_hash, days[0], days[-1])
-        for t in trials
-    )
-    return "" if own else score
