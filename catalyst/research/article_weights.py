@@ -174,7 +174,7 @@ def news_section(
     recorded
         ``catalyst_score`` and ``direction`` of the run's table; empty where it has none.
     """
-    params, asof_ns = books.params, known.asof_ns
+    params, asof_ns = books.rules(known.asof_ns), known.asof_ns
     news = only(known.survey.news, known.index(symbol))
     rows = headlines.of(symbol, news)
     title = f"News: {count(len(rows), 'article')} that counted at {eastern(asof_ns)}"

@@ -21,6 +21,7 @@ from catalyst.research.run_books import Row, RunBooks
 from catalyst.research.signal_story import hold_fact
 from catalyst.research.walk import Known
 from catalyst.strategy.clock import timeframe_label
+from catalyst.strategy.draw import is_on
 from catalyst.strategy.funnel import narrow
 from catalyst.strategy.values import Session
 
@@ -96,7 +97,7 @@ def _row(books: RunBooks, asof_ns: int, symbol: str) -> Row | None:
 
 def _unasked(books: RunBooks, known: Known, chosen: Known, symbol: str) -> tuple[Section, str]:
     """Ask the funnel itself about a symbol that no table mentions."""
-    params, i = books.params, known.index(symbol)
+    params, i = books.rules(known.asof_ns), known.index(symbol)
     survey = chosen.survey
     first = narrow(survey, np.empty(0, np.int32), params, choose=True).chosen
     assert first is not None  # noqa: S101 - it was asked to choose
@@ -138,7 +139,7 @@ def _unasked(books: RunBooks, known: Known, chosen: Known, symbol: str) -> tuple
 def _wanted(
     books: RunBooks, known: Known, symbol: str, stopped: str, row: Row | None
 ) -> list[Fact]:
-    params, i = books.params, known.index(symbol)
+    params, i = books.rules(known.asof_ns), known.index(symbol)
     p = params.screen
     rules = validation(known.survey, i, params)
     facts: list[Fact] = []
@@ -153,7 +154,8 @@ def _wanted(
     elif stopped == "catalyst_min" and row is not None:
         facts.append(_weight_wanted(row["value"], row["threshold"]))
     elif stopped == "rank" and row is not None:
-        stage = {50: "a larger turnover", 20: "a higher catalyst score", 5: "a higher combined"}
+        last = "a higher lot" if is_on(params) else "a higher combined"
+        stage = {50: "a larger turnover", 20: "a higher catalyst score", 5: last}
         what = stage[row["stage"]]
         facts.append(
             Fact(
@@ -248,6 +250,7 @@ def signal_wanted(signal: Row, timeframes: list[str]) -> list[Fact]:
         "stopped_out": "another day: a symbol that was stopped out rests until the next",
         "quiet_time": f"an earlier signal: {number(limit)} min before the flatten are kept free",
         "size_zero": "money or volume for one whole share",
+        "control_pace": "one entry more, by then, of the run that is controlled",
     }
     return [Fact(texts.get(signal["rule"], f"{signal['rule']} not to hold"))]
 

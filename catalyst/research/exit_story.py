@@ -70,7 +70,8 @@ def exit_section(
         elif role == "flatten":
             facts.append(_flatten(books, order))
         elif role == "manual":
-            names = " or ".join(c.name for c in books.params.exits if c.function is not None)
+            exits = books.rules(order["submitted_at"]).exits
+            names = " or ".join(c.name for c in exits if c.function is not None)
             text = f"your own exit rule said so at {eastern(order['submitted_at'])}: {names}"
             facts.append(Fact(text, {"role": role, "component": names}))
         else:
@@ -108,7 +109,7 @@ def _resting(order: Row, fill: Row, books: RunBooks) -> Fact:
         values["stop_price"] = level
         what = f"{NAMES[role]} {price(level)} was touched, filled at {price(fill['price'])} ({at})"
         if role == "trailing_stop":
-            frac = percent(books.params.risk.trail_frac, 2)
+            frac = percent(books.rules(order["submitted_at"]).risk.trail_frac, 2)
             way = "below the high" if long else "above the low"
             what += f"; it trails {frac} {way} since the entry, once target 1 had filled"
         return Fact(what, values)
@@ -134,7 +135,7 @@ def _watched(books: RunBooks, entry_id: str, order: Row) -> Fact:
         "decided_at": iso_utc(at),
     }
     if order["type"] == "limit":
-        frac = percent(books.params.execution.watch_frac, 2)
+        frac = percent(books.rules(at).execution.watch_frac, 2)
         how = f"left by a limit {frac} beyond it, {price(order['limit_price'])}, renewed each bar"
         values["limit_price"] = order["limit_price"]
     else:
@@ -172,7 +173,8 @@ def _mark(books: RunBooks, order: Row, at: int) -> float:
 
 
 def _time_stop(books: RunBooks, signal: Row, entry_id: str, order: Row) -> Fact:
-    at, p = order["submitted_at"], books.params.risk
+    at = order["submitted_at"]
+    p = books.rules(at).risk
     close = _mark(books, order, at)
     seq = books.seq_of[at]
     fills = [
@@ -212,7 +214,7 @@ def _time_stop(books: RunBooks, signal: Row, entry_id: str, order: Row) -> Fact:
 def _flatten(books: RunBooks, order: Row) -> Fact:
     at = order["submitted_at"]
     session = books.session_at(at)
-    minutes = books.params.risk.flatten_minutes
+    minutes = books.rules(at).risk.flatten_minutes
     close = f", the session closes at {eastern(session.close_ns, date=False)}" if session else ""
     return Fact(
         f"everything is left at the last bar boundary {minutes} min before the close: "
@@ -222,7 +224,7 @@ def _flatten(books: RunBooks, order: Row) -> Fact:
 
 
 def _reversal(books: RunBooks, headlines: Headlines, known: Known, signal: Row, order: Row) -> Fact:
-    params, symbol = books.params, signal["symbol"]
+    params, symbol = books.rules(known.asof_ns), signal["symbol"]
     side = 1 if signal["side"] == "long" else -1
     news = only(known.survey.news, known.index(symbol), after_ns=signal["decided_at"])
     rows = headlines.of(symbol, news)

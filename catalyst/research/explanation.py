@@ -187,7 +187,8 @@ def _entry_story(
 def _in_short(signal: Row, sections: tuple[Section, ...]) -> Fact:
     news, patterns = sections[0].facts, sections[2]
     n = len(signal["news_ids"])
-    best = next((p.text for p in patterns.facts if p.text.endswith(BEST)), "no pattern")
+    asked = "no pattern" if patterns.title.startswith("Patterns: score") else "drawn by lot"
+    best = next((p.text for p in patterns.facts if p.text.endswith(BEST)), asked)
     reasons = [best.removesuffix(BEST)]
     if n:
         more = f" and {count(n - 1, 'article')} more" if n > 1 else ""

@@ -15,6 +15,7 @@ from catalyst.research.article_weights import check
 from catalyst.research.run_books import Row, RunBooks
 from catalyst.research.technical_points import toward_of
 from catalyst.research.walk import Known
+from catalyst.strategy.draw import is_on, lot
 from catalyst.strategy.params import Params
 from catalyst.strategy.reasons import Reason
 from catalyst.strategy.values import Survey
@@ -51,7 +52,8 @@ class Rule:
 def validation(survey: Survey, i: int, params: Params) -> list[Rule]:
     """Return the rules of technical validation over a symbol's numbers, in the order of the funnel.
 
-    Source: the specification, section 4, third point.
+    Source: the specification, section 4, third point. Where finalists are drawn by lot, a price is
+    all that is asked.
     """
     p = params.screen
     last, volume, rvol = float(survey.price[i]), float(survey.mean_volume[i]), float(survey.rvol[i])
@@ -65,6 +67,9 @@ def validation(survey: Survey, i: int, params: Params) -> list[Rule]:
         f"{count(bars, 'bar')}, at least {bars_min}",
         f"{count(bars_min - bars, 'bar')} of history more",
     )
+    if is_on(params):
+        text, wanted = f"{count(bars, 'bar')}, at least 1", "a bar"
+        return [Rule("bars_min", not math.isnan(last), bars, 1, text, wanted)]
     if math.isnan(last):
         return [few]
     has_history = known >= p.rvol_sessions_min
@@ -154,13 +159,14 @@ def funnel_section(
     assert last is not None  # noqa: S101 - who passed the second stage is asked by the third
     for name, column in (("price", known.survey.price), ("rvol", known.survey.rvol)):
         check(f"{name} of {symbol}", float(column[i]), last[name])
-    for rule in validation(known.survey, i, books.params):
+    rules = books.rules(asof_ns)
+    for rule in validation(known.survey, i, rules):
         stops = last["reason"] == rule.name
         facts.append(rule_fact(rule, "stopped" if stops else "passed"))
         if stops:
             check(rule.name, rule.value, last["value"])
             return Section(title, tuple(facts)), rule.name
-    for place, component in enumerate(books.params.entry_filters):
+    for place, component in enumerate(rules.entry_filters):
         values: dict[str, Value] = {"rule": "entry_filter", "component": component.name}
         name = f"your entry filter {visible(component.name)}"
         if last["reason"] == "entry_filter" and last["value"] == place:
@@ -197,7 +203,7 @@ def row_values(row: Row) -> dict[str, Value]:
 
 
 def _first_stage(books: RunBooks, row: Row) -> Fact:
-    p = books.params.screen
+    p = books.rules(row["decided_at"]).screen
     at = eastern(row["decided_at"], date=False)
     rank, n = rank_of(books.candidates(row["decided_at"], 50), row["symbol"])
     values = row_values(row) | {"rank": rank, "of": n, "chosen_at": iso_utc(row["decided_at"])}
@@ -217,9 +223,12 @@ def _first_stage(books: RunBooks, row: Row) -> Fact:
 
 
 def _second_stage(books: RunBooks, row: Row) -> Fact:
-    p = books.params.screen
+    p = books.rules(row["decided_at"]).screen
     rank, n = rank_of(books.candidates(row["decided_at"], 20), row["symbol"])
     values = row_values(row) | {"rank": rank, "of": n}
+    if is_on(books.rules(row["decided_at"])):
+        text = f"not asked by the control: catalyst score {number(row['value'])}"
+        return Fact(text, values, "passed")
     text = f"{p.catalyst_count} by catalyst: score {number(row['value'])}"
     if p.catalyst_required:
         had, least = against(row["value"], p.catalyst_min)
@@ -234,12 +243,17 @@ def _second_stage(books: RunBooks, row: Row) -> Fact:
 
 
 def _last_stage(books: RunBooks, row: Row, signal: Row | None) -> Fact:
-    p = books.params.screen
+    p = books.rules(row["decided_at"]).screen
     rank, n = rank_of(books.candidates(row["decided_at"], 5), row["symbol"])
     values = row_values(row) | {"rank": rank, "of": n}
+    params = books.rules(row["decided_at"])
     text = f"last {p.final_count}: combined {number(row['value'])}"
-    if signal is not None:
-        text += f" = {_combined(row, signal, books.params)}"
+    if is_on(params):
+        drawn = lot(params.control.seed, row["decided_at"], row["symbol"])
+        check(f"lot of {row['symbol']}", drawn, row["value"])
+        text = f"last {p.final_count} by lot, seed {params.control.seed}: {number(drawn, 4)}"
+    elif signal is not None:
+        text += f" = {_combined(row, signal, params)}"
     text += f", rank {rank} of {n}"
     if row["reason"] == "rank":
         text += f"; the last one in had {number(row['threshold'])}"

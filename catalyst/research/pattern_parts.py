@@ -17,9 +17,10 @@ from catalyst.research.walk import Known
 from catalyst.strategy.candles import PATTERN_TABLE, PATTERNS
 from catalyst.strategy.clock import slot_of, timeframe_label
 from catalyst.strategy.decisions import Pattern
+from catalyst.strategy.draw import is_on
 from catalyst.strategy.news import sign
 from catalyst.strategy.params import Params
-from catalyst.strategy.patterns import EVENTS, boosted, detect_frames_nb, judge
+from catalyst.strategy.patterns import EVENTS, UNASKED, boosted, detect_frames_nb, judge
 from catalyst.strategy.values import MarketView
 
 _TABLE = {info.name: info for info in PATTERN_TABLE}
@@ -65,7 +66,11 @@ def pattern_section(books: RunBooks, known: Known, symbol: str, signal: Row) -> 
     InputError
         If the bars of the lake don't give the recorded patterns.
     """
-    params, view, row = books.params, known.view, known.row(symbol)
+    params, view, row = books.rules(known.asof_ns), known.view, known.row(symbol)
+    if is_on(params):
+        check("pattern score", UNASKED.score, signal["pattern_score"])
+        text = "finalists are drawn by lot, whatever their bars show"
+        return Section("Patterns: not asked for", (Fact(text),))
     leaning = sign(signal["direction"], params)
     verdict = judge(view, np.array([row]), np.array([leaning]), params)[0]
     if [p.pattern_id for p in verdict.patterns] != list(signal["pattern_ids"]):

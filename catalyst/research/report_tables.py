@@ -30,6 +30,7 @@ from catalyst.research.trade_windows import trade_windows
 from catalyst.research.verdict import verdict_of
 
 _SEED_DIGITS = 15
+_MOST_LISTED = 24
 Tell = Callable[[str], None]
 
 
@@ -199,8 +200,12 @@ def _differing(given: Mapping[str, Any], usual: Mapping[str, Any], above: str = 
         if name == "variant":
             continue
         other = usual.get(name)
-        if isinstance(value, Mapping) and isinstance(other, Mapping) and name != "scored":
-            out += _differing(value, other, f"{above}{name}.")
+        if name == "by_date":
+            out.append(f"others by date, from {min(value)} to {max(value)}")
+        elif isinstance(value, Mapping) and name != "scored":
+            out += _differing(value, other or {}, f"{above}{name}.")
         elif value != other:
-            out.append(f"{above}{name} = {value} (there {other})")
+            long = isinstance(value, list) and len(value) > _MOST_LISTED
+            there = "" if other is None else f" (there {other})"
+            out.append(f"{above}{name} = {f'{len(value):,} values' if long else value}{there}")
     return out

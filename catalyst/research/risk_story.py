@@ -13,6 +13,7 @@ from catalyst.research.signal_story import hold_fact
 from catalyst.research.standing import Standing, standing
 from catalyst.research.walk import Known
 from catalyst.strategy.clock import MINUTE_NS
+from catalyst.strategy.draw import entries_due
 from catalyst.strategy.money import MICRO, on_tick
 from catalyst.strategy.values import MarketState
 
@@ -26,6 +27,7 @@ _ORDER = (
     "pattern_used",
     "stopped_out",
     "quiet_time",
+    "control_pace",
 )
 
 
@@ -39,7 +41,8 @@ def risk_section(books: RunBooks, known: Known, symbol: str, signal: Row) -> Sec
     """
     account = standing(books, known.session, known.asof_ns, before=signal)
     facts: list[Fact] = []
-    for rule in _ORDER:
+    matched = entries_due(books.rules(known.asof_ns), known.session, known.asof_ns) is not None
+    for rule in _ORDER if matched else _ORDER[:-1]:
         fact = _rule(rule, books, account, known, signal)
         if signal["rule"] == rule:
             facts.append(hold_fact(signal))
@@ -58,7 +61,7 @@ def risk_section(books: RunBooks, known: Known, symbol: str, signal: Row) -> Sec
 
 def _agrees(rule: str, fact: Fact, signal: Row) -> None:
     # Equity at the moment of refusal may be better than when the day's loss was reached.
-    counted = rule in {"positions_max", "entries_a_day", "daily_loss", "quiet_time"}
+    counted = rule in {"positions_max", "entries_a_day", "daily_loss", "quiet_time", "control_pace"}
     if counted:
         value = fact.values["value"]
         assert isinstance(value, float | int)  # noqa: S101 - these rules compare numbers
@@ -71,10 +74,10 @@ def _agrees(rule: str, fact: Fact, signal: Row) -> None:
 
 
 def _rule(rule: str, books: RunBooks, account: Standing, known: Known, signal: Row) -> Fact:
-    p = books.params.risk
+    p = books.rules(known.asof_ns).risk
     symbol = signal["symbol"]
     if rule == "allow_short":
-        allowed = books.params.signal.allow_short
+        allowed = books.rules(known.asof_ns).signal.allow_short
         if signal["side"] == "long":
             return Fact("a long, shorts need no permission", {"rule": rule}, "passed")
         return _fact(rule, "a short; shorts are allowed", ok=allowed)
@@ -98,12 +101,26 @@ def _rule(rule: str, books: RunBooks, account: Standing, known: Known, signal: R
     if rule == "stopped_out":
         ok = symbol not in account.stopped_today
         return _fact(rule, f"{symbol} was not stopped out today", ok=ok)
+    if rule == "control_pace":
+        return _pace(books, account, known)
+    return _quiet(account, known, p.quiet_minutes)
+
+
+def _pace(books: RunBooks, account: Standing, known: Known) -> Fact:
+    n = account.entries_today
+    due = entries_due(books.rules(known.asof_ns), known.session, known.asof_ns) or 0
+    text = f"{count(n, 'entry', 'entries')} placed today, {due} by then in the run it controls"
+    return _fact("control_pace", text, n, due, ok=n < due)
+
+
+def _quiet(account: Standing, known: Known, kept: int) -> Fact:
+    rule = "quiet_time"
     if account.flatten_ns is None:
         return _fact(rule, "positions are kept overnight, so no hour is closed to entries", ok=True)
     minutes = (account.flatten_ns - known.asof_ns) / MINUTE_NS
-    text = f"{number(minutes)} min before the flatten, more than {p.quiet_minutes} asked"
-    ok = known.asof_ns < account.flatten_ns - p.quiet_minutes * MINUTE_NS
-    return _fact(rule, text, minutes, p.quiet_minutes, ok=ok)
+    text = f"{number(minutes)} min before the flatten, more than {kept} asked"
+    ok = known.asof_ns < account.flatten_ns - kept * MINUTE_NS
+    return _fact(rule, text, minutes, kept, ok=ok)
 
 
 def _fact(
@@ -116,7 +133,7 @@ def _fact(
 
 
 def _daily_loss(books: RunBooks, account: Standing, signal: Row) -> Fact:
-    limit = books.params.risk.daily_loss_frac
+    limit = books.rules(signal["decided_at"]).risk.daily_loss_frac
     lost = 1.0 - account.equity_micro / account.day_start_micro
     change = account.equity_micro - account.day_start_micro
     text = (
@@ -137,9 +154,9 @@ def entry_limit(signal: Row, bps: float) -> float:
 def _sizing(
     books: RunBooks, known: Known, symbol: str, signal: Row, account: Standing
 ) -> list[Fact]:
-    p, view = books.params.risk, known.view
+    params, view = books.rules(known.asof_ns), known.view
+    p, execution = params.risk, params.execution
     regular = view.grid.daily or view.state is MarketState.REGULAR
-    execution = books.params.execution
     bps = execution.entry_collar_bps if regular else execution.extended_collar_bps
     limit = entry_limit(signal, bps)
     equity = account.equity

@@ -18,6 +18,7 @@ from catalyst.data.lake import Lake
 from catalyst.errors import InputError
 from catalyst.strategy.clock import bar_ends, chooses_active, scan_instants
 from catalyst.strategy.money import MICRO
+from catalyst.strategy.params import Params
 from catalyst.strategy.values import Grid, Session
 
 if TYPE_CHECKING:
@@ -95,18 +96,24 @@ class RunBooks:
         held = at >= 0 and asof_ns <= self.sessions[at].post_ns
         return self.sessions[at] if held else None
 
+    def rules(self, at_ns: int) -> Params:
+        """Return the parameters of the session that an instant lies in, or of the last before."""
+        if not self.params.by_date:
+            return self.params
+        at = bisect_right(self.sessions, at_ns, key=lambda s: s.pre_ns) - 1
+        return self.params.on(self.sessions[max(at, 0)].day)
+
     def scans(self, session: Session) -> list[int]:
         """Return the instants of a session at which the whole step scans."""
-        return scan_instants(session, self.grid, self.params)
+        return scan_instants(session, self.grid, self.rules(session.pre_ns))
 
     def chosen_ns(self, session: Session, asof_ns: int) -> int:
         """Return when the first stage was last chosen at or before an instant; -1 if not yet."""
-        scans = self.scans(session)
+        scans, rules = self.scans(session), self.rules(session.pre_ns)
         choices = [
             at
             for at in scans
-            if at <= asof_ns
-            and (self.grid.daily or chooses_active(session, at, self.params, scans[0]))
+            if at <= asof_ns and (self.grid.daily or chooses_active(session, at, rules, scans[0]))
         ]
         return choices[-1] if choices else -1
 
@@ -183,7 +190,7 @@ class RunBooks:
         assert session is not None  # noqa: S101 - entries are placed in sessions
         opens = [session.pre_ns, *bar_ends(session, self.grid)]
         first = next((k for k, t in enumerate(opens) if t >= placed_ns), len(opens) - 1)
-        last = opens[min(first + self.params.execution.entry_bars, len(opens) - 1)]
+        last = opens[min(first + self.rules(placed_ns).execution.entry_bars, len(opens) - 1)]
         bracket = session.open_ns <= placed_ns < session.close_ns
         return min(last, session.close_ns) if bracket else last
 

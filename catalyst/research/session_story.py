@@ -121,16 +121,16 @@ def _news(books: RunBooks, session: Session) -> Section:
 
 
 def _funnel(books: RunBooks, scans: list[int]) -> Section:
-    drops = _drops(books, scans)
+    drops, screen = _drops(books, scans), books.rules(scans[0] if scans else 0).screen
     facts = []
     for stage, name in _STAGES.items():
         rows = [row for at in scans for row in books.candidates(at, stage)]
         passed = sum(row["passed"] for row in rows)
         symbols = len({row["symbol"] for row in rows if row["passed"]})
         size = {
-            50: books.params.screen.active_count,
-            20: books.params.screen.catalyst_count,
-            5: books.params.screen.final_count,
+            50: screen.active_count,
+            20: screen.catalyst_count,
+            5: screen.final_count,
         }[stage]
         details = []
         found = [(rule, n) for (at, rule), n in drops.items() if at == stage]

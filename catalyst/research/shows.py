@@ -132,7 +132,10 @@ def funnel_of(result: Result) -> Funnel:
 
 def _rule_text(rule: str, threshold: float, place: float | None, params: Params) -> str:
     if place is not None:
-        return f"was refused by {params.entry_filters[int(place)].name}"
+        dated = (params, *(entry for _, entry in params.by_date))
+        filters = [p.entry_filters[int(place)] for p in dated if place < len(p.entry_filters)]
+        names = dict.fromkeys(component.name for component in filters)
+        return f"was refused by {' or '.join(names)}"
     limit = "" if math.isnan(threshold) or rule == "not_in_universe" else f" ({threshold:,g})"
     return f"{_REASONS[rule].text}{limit}" if rule in _REASONS else rule
 

@@ -8,6 +8,7 @@ from catalyst.research.article_weights import check
 from catalyst.research.funnel_story import REASONS
 from catalyst.research.run_books import Row, RunBooks
 from catalyst.strategy.components import BUILT_IN
+from catalyst.strategy.draw import is_on
 from catalyst.strategy.params import Params
 from catalyst.strategy.values import MarketState
 
@@ -22,14 +23,16 @@ def confidence_section(books: RunBooks, signal: Row, state: MarketState) -> Sect
     InputError
         If the weighted scores don't add up to the recorded confidence.
     """
-    params = books.params
+    params = books.rules(signal["decided_at"])
     facts: list[Fact] = []
     total = 0.0
     for (component, weight), score in zip(params.scored, signal["scores"], strict=True):
         total += weight * score
         own = "" if component.name in BUILT_IN["scored"] else " (your own)"
         if not own:
-            check(f"{component.name} score", score, signal[_COLUMN[component.name]])
+            constant = component.name == "half_size"
+            recorded = params.signal.half_from if constant else signal[_COLUMN[component.name]]
+            check(f"{component.name} score", score, recorded)
         facts.append(
             Fact(
                 f"{component.name}{own}: {number(score)} × {number(weight, 4)} = "
@@ -81,10 +84,11 @@ def _band_fact(signal: Row, params: Params, state: MarketState, *, daily: bool) 
 
 def direction_section(books: RunBooks, signal: Row) -> Section:
     """Tell the signal's direction, or why it has none, and its levels."""
-    params = books.params
+    params = books.rules(signal["decided_at"])
     facts = []
     side = signal["side"]
     source = "the news" if params.signal.direction_from_catalyst else "the best directed pattern"
+    source = "the draw, always" if is_on(params) else source
     band = params.catalyst.neutral_band
     tone = signal["direction"]
     leaning = "positive" if tone > band else "negative" if tone < -band else "neutral"
@@ -127,6 +131,7 @@ def _compared(signal: Row) -> str:
         "entries_a_day": f": {number(value)} of {number(limit)}",
         "daily_loss": f": {percent(value, 2)}, limit {percent(limit, 2)}",
         "quiet_time": f": {number(value)} min before it, {number(limit)} min are kept free",
+        "control_pace": f": {number(value)} placed today, {number(limit)} by then in that run",
         "size_zero": f": {number(value, 3)} shares",
     }
     return texts.get(rule, "")

@@ -94,7 +94,7 @@ def standing(books: RunBooks, session: Session, asof_ns: int, *, before: Row | N
         _exposure(books, asof_ns),
         working,
         _stopped(books, session, seq),
-        flatten_instant(session, books.grid, books.params),
+        flatten_instant(session, books.grid, books.rules(session.pre_ns)),
     )
 
 
@@ -145,7 +145,7 @@ def _entry(
     left = ordered - filled
     placed = entering[0]["submitted_at"]
     expired = asof_ns > placed and asof_ns >= books.expiry_ns(placed)
-    flatten = flatten_instant(session, books.grid, books.params)
+    flatten = flatten_instant(session, books.grid, books.rules(session.pre_ns))
     over = flatten is not None and flatten <= asof_ns and placed < asof_ns
     works = left > 0 and not (split or expired or over or exited)
     return Held(

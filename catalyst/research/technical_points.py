@@ -6,18 +6,21 @@ import math
 
 import numpy as np
 
-from catalyst.data.figures import number, price
+from catalyst.data.figures import count, number, percent, price
 from catalyst.data.story import Fact, Section, Value
 from catalyst.research.article_weights import check
 from catalyst.research.run_books import Row, RunBooks
 from catalyst.research.walk import Known
-from catalyst.strategy.funnel import technical_scores, volume_scores
+from catalyst.strategy.components import MOVE_SCORES
+from catalyst.strategy.draw import is_on
+from catalyst.strategy.funnel import long_scores, volume_scores
 from catalyst.strategy.indicators import (
     ema_at_nb,
     macd_hist_at_nb,
     rsi_at_nb,
     sma_at_nb,
 )
+from catalyst.strategy.moves import rsi_of
 from catalyst.strategy.params import Params
 from catalyst.strategy.values import BarPanel, Floats
 
@@ -30,7 +33,7 @@ def technical_section(books: RunBooks, known: Known, symbol: str, signal: Row) -
     InputError
         If the points don't give the recorded scores.
     """
-    params = books.params
+    params = books.rules(known.asof_ns)
     toward = toward_of(signal, params)
     base = _one(known.view.base, known.row(symbol))
     facts: list[Fact] = []
@@ -40,10 +43,16 @@ def technical_section(books: RunBooks, known: Known, symbol: str, signal: Row) -
         facts.append(
             Fact(f"{own.name} gives a long {number(long)}", {"component": own.name, "score": long})
         )
+    elif own.name in MOVE_SCORES:
+        long = _long(base, known, symbol, params)
+        facts += move_points(base, known, symbol, params, long)
     else:
-        long = float(technical_scores(base, params)[0])
+        long = _long(base, known, symbol, params)
         n = int(base.count[0])
-        facts += points(base.close[0, :n], params, long)
+        if is_on(params) and n < params.technical.bars_min:
+            facts.append(Fact(f"{count(n, 'bar')} tell nothing: {number(long)}", {"bars": n}))
+        else:
+            facts += points(base.close[0, :n], params, long)
     if toward < 0:
         facts.append(
             Fact(f"for a short 100 − {number(long)} = {number(signal['technical_score'])}")
@@ -55,6 +64,70 @@ def technical_section(books: RunBooks, known: Known, symbol: str, signal: Row) -
         f"{number(signal['volume_score'])}, on {books.timeframe} bars"
     )
     return Section(title, tuple(facts))
+
+
+def _long(base: BarPanel, known: Known, symbol: str, params: Params) -> float:
+    index = np.array([known.index(symbol)], np.int32)
+    return float(long_scores(base, known.survey, index, params, names=(symbol,))[0])
+
+
+def move_points(
+    base: BarPanel, known: Known, symbol: str, params: Params, score: float
+) -> list[Fact]:
+    """Return the points of a technical score that goes by the move of some days.
+
+    Parameters
+    ----------
+    base
+        The symbol's base bars, one row.
+    known, symbol, params
+        What was known, of whom, and the numbers.
+    score
+        The technical score of a long that they must add up to.
+
+    Raises
+    ------
+    InputError
+        If they don't.
+    """
+    p, start = params.move, params.technical.base_score
+    survey, i = known.survey, known.index(symbol)
+    sessions = count(p.move_sessions, "session")
+    last, before = float(survey.price[i]), float(survey.session_close[i, -p.move_sessions])
+    move = last / before - 1.0
+    facts = [Fact(f"starts at {number(start)}", {"points": start})]
+    if math.isnan(move):
+        text, gained = f"the close {sessions} back is unknown", [0.0]
+    else:
+        text = f"{price(last)} after {price(before)}, {sessions} back: {percent(move, 2)}"
+        gained = [p.chase_points * move]
+    if params.technical_score.name == "momentum_chase":
+        facts.append(Fact(f"{text}: {gained[0]:+.2f}", {"move": move, "points": gained[0]}))
+    else:
+        rsi = float(rsi_of(base, params)[0])
+        gained = [
+            _inside(abs(move), p.move_low, p.move_high, p.move_points),
+            _inside(rsi, p.calm_rsi_low, p.calm_rsi_high, p.calm_rsi_points),
+        ]
+        asked = f"{percent(p.move_low)} to {percent(p.move_high)}, up or down"
+        facts.append(Fact(f"{text} ({asked}): {gained[0]:+g}", {"move": move, "points": gained[0]}))
+        asked = f"{number(p.calm_rsi_low)} to {number(p.calm_rsi_high)}"
+        told = f"RSI({params.technical.rsi_bars}) {number(rsi)} ({asked}): {gained[1]:+g}"
+        facts.append(Fact(told, {"rsi": rsi, "points": gained[1]}))
+    total = start
+    for points_of in gained:
+        total += points_of
+    clipped = min(max(total, 0.0), 100.0)
+    if clipped != total:
+        facts.append(Fact(f"{number(total)} is clipped to {number(clipped)}"))
+    check("sum of technical points", clipped, score)
+    return facts
+
+
+def _inside(value: float, low: float, high: float, points: float) -> float:
+    if math.isnan(value):
+        return 0.0
+    return points if low <= value <= high else -points
 
 
 def toward_of(signal: Row, params: Params) -> int:
