@@ -61,10 +61,11 @@ def command(
 ) -> None:
     """Show how price and volume move around news, before and after it could be known."""
     from catalyst.cli.asked import ask, console, progress
-    from catalyst.research.event_study import BY, check_folder, event_study
+    from catalyst.data.study_folder import check_study_folder
+    from catalyst.research.event_study import BY, FILES, event_study
 
     if out is not None:
-        check_folder(out, force=force)
+        check_study_folder(out, FILES, force=force)
     asked = ask(lake, timeframe=timeframe, start=start, end=end, symbols=symbols, sources=sources)
     groups = BY if by is None else [part.strip() for part in by.split(",") if part.strip()]
     with progress("following the news") as tell:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +14,9 @@ import polars as pl
 from catalyst.data.calendar import day_to_date
 from catalyst.data.feed import Feed
 from catalyst.data.lake import Lake
+from catalyst.data.study_folder import write_study
 from catalyst.data.synthetic import synthetic_note
-from catalyst.errors import InputError, LakeError, OutputError
+from catalyst.errors import InputError, LakeError
 from catalyst.research.event_choice import Choice, events_of, groupings_named
 from catalyst.research.event_paths import (
     ADJUSTMENTS,
@@ -35,7 +33,8 @@ from catalyst.strategy.values import Floats, Ints, Session
 BY = ("category", "tier", "state", "sentiment", "repeat")
 """Groupings that are shown unless others are asked for."""
 SEED = 1
-_FILES = ("events.parquet", "curves.parquet", "table.parquet", "events.html")
+FILES = ("events.parquet", "curves.parquet", "table.parquet", "events.html")
+"""What a study leaves in its folder."""
 
 
 @dataclass(frozen=True)
@@ -113,47 +112,13 @@ class EventStudy:
         """
         from catalyst.research.event_page import event_page
 
-        target = Path(folder)
-        check_folder(target, force=force)
-        target.absolute().parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.absolute().parent))
-        try:
-            for name, frame in zip(_FILES, (self.events, self.curves, self.table), strict=False):
-                frame.write_parquet(staging / name, compression="zstd")
-            (staging / _FILES[-1]).write_text(event_page(self), encoding="utf-8")
-            staging.chmod(0o777 & ~_umask())
-            if target.exists():
-                shutil.rmtree(target)
-            staging.rename(target)
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise
-        return target
-
-
-def check_folder(folder: Path, *, force: bool) -> None:
-    """Make sure that a study may be written to a folder.
-
-    Raises
-    ------
-    OutputError
-        If it exists and `force` is not given, or it holds something that is no study.
-    """
-    if not folder.exists():
-        return
-    others = sorted({p.name for p in folder.iterdir()} - set(_FILES)) if folder.is_dir() else ["-"]
-    if others:
-        raise OutputError(
-            f"{folder} holds {others[0]}, which no study writes; choose another --out"
+        frames = (self.events, self.curves, self.table)
+        return write_study(
+            Path(folder),
+            tables=dict(zip(FILES, frames, strict=False)),
+            texts={FILES[-1]: event_page(self)},
+            force=force,
         )
-    if not force:
-        raise OutputError(f"{folder} exists; choose another --out, or replace it with --force")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def event_study(

@@ -14,6 +14,7 @@ from catalyst.data.variants import load
 from catalyst.research.event_bands import Bands, bands, blocks_for
 from catalyst.research.event_choice import is_signed, labels_of
 from catalyst.research.event_paths import DAYS, Paths
+from catalyst.research.honesty import benjamini_hochberg
 from catalyst.strategy.params import CATEGORIES
 from catalyst.strategy.values import Flags, Floats, Ints
 
@@ -22,7 +23,6 @@ SHOWN = {"close": 0, "day_1": 1, "day_5": 5}
 """Horizons of the table, in sessions after that of bar 0."""
 _BPS = 1e4
 _FIRST_HOUR = 60
-_LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -209,13 +209,11 @@ def _mean_of(values: Floats) -> Floats:
 
 def _claimed(table: pl.DataFrame) -> Flags:
     """Control the share of false claims among all groups; the whole is no group of them."""
-    from scipy.stats import false_discovery_control
-
     p_values = table["p_value"].to_numpy()
     asked = np.isfinite(p_values) & (table["grouping"] != "all").to_numpy()
     out = np.zeros(len(p_values), np.bool_)
     if asked.any():
-        out[asked] = false_discovery_control(p_values[asked], method="bh") <= _LEVEL
+        out[asked] = benjamini_hochberg(p_values[asked])
     return out
 
 
