@@ -21,6 +21,7 @@ from catalyst.cli import (
     params,
     process,
     report,
+    sweep,
 )
 from catalyst.errors import CatalystError, InputError
 
@@ -45,6 +46,7 @@ app.command("init", epilog=init.EPILOG)(init.command)
 app.command("ledger", epilog=ledger.EPILOG)(ledger.command)
 app.command("params", epilog=params.EPILOG)(params.command)
 app.command("report", epilog=report.EPILOG)(report.command)
+app.command("sweep", epilog=sweep.EPILOG)(sweep.command)
 app.add_typer(audit.app, name="audit")
 app.add_typer(data.app, name="data")
 app.add_typer(news.app, name="news")

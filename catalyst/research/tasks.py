@@ -89,7 +89,7 @@ def run_tasks(
 
         run_on_cluster(task, items, done=done, address=cluster)
         return
-    count = min(processes or _cores(), len(items))
+    count = min(processes or cores(), len(items))
     if count == 1:
         for place, item in enumerate(items):
             done(place, task(item))
@@ -162,7 +162,7 @@ def _pool(count: int, scratch: str) -> ProcessPoolExecutor:
     from joblib.externals.loky.backend import get_context
     from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
-    threads = str(max(1, _cores() // count))
+    threads = str(max(1, cores() // count))
     environment = dict.fromkeys(_THREADS, threads) | {"TMPDIR": scratch}
     return ProcessPoolExecutor(
         max_workers=count,
@@ -186,7 +186,8 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     from joblib import cpu_count
 
     return int(cpu_count())
