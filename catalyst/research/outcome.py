@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from catalyst.data.calendar import date_to_day
 from catalyst.research.result import Result
+from catalyst.strategy.money import FILL_TICKS, MICRO
+from catalyst.strategy.params import Params
 from catalyst.strategy.values import Floats, Ints
 
 METRICS = (
@@ -77,62 +78,106 @@ def outcome_of(result: Result) -> Outcome:
     """Take the outcome of a run from its tables."""
     curve = result.benchmarks
     grown, market = (curve[name].to_numpy() for name in ("strategy", "equal_weight"))
-    sessions = _days(curve, "ts")
-    days = np.array([date_to_day(day) for day in sessions], np.int64)
-    equity = np.concatenate([[1.0], grown[:-1]]) * result.params.risk.initial_equity_usd
-    costs, traded, fees = _costs(result, sessions)
-    exposure = exposure_by_session(result)
+    days = _days(curve, "ts")
+    costs, traded, fees = _costs(result, days)
     summary = result.summary
-    metrics = {name: summary.get(name) for name in METRICS}
-    metrics["exposure"] = float(exposure.mean()) if len(exposure) else 0.0
-    metrics["slippage_share"] = summary["slippage_usd"] / traded if traded else None
-    metrics["fees_usd"] = fees
-    return Outcome(
-        summary["params_hash"],
-        summary["variant"],
+    return outcome_from(
+        result.params,
         days,
-        grown / np.concatenate([[1.0], grown[:-1]]) - 1.0,
+        grown=grown,
+        market=market,
+        exposure=exposure_by_session(result),
+        costs_micro=costs,
+        fees_micro=fees,
+        traded_micro=traded,
+        metrics={name: summary.get(name) for name in METRICS},
+    )
+
+
+def outcome_from(
+    params: Params,
+    days: Ints,
+    *,
+    grown: Floats,
+    market: Floats,
+    exposure: Floats,
+    costs_micro: Ints,
+    fees_micro: int,
+    traded_micro: int,
+    metrics: Mapping[str, float | None],
+) -> Outcome:
+    """Make an outcome of what a run came to by session.
+
+    Parameters
+    ----------
+    params
+        What ran.
+    days : int64[n]
+        Sessions, days since 1970.
+    grown, market : float64[n]
+        Growth of one dollar, in the account and in all symbols held equally.
+    exposure : float64[n]
+        As the outcome has it.
+    costs_micro : int64[n]
+        Fees and slippage, micro-dollars.
+    fees_micro, traded_micro
+        Fees, and the value of all fills, micro-dollars.
+    metrics
+        Those of `METRICS` that a run's summary has.
+    """
+    before = np.concatenate([[1.0], grown[:-1]])
+    own: dict[str, float | None] = {name: metrics.get(name) for name in METRICS}
+    own["exposure"] = float(exposure.mean()) if len(exposure) else 0.0
+    slippage = own["slippage_usd"] or 0.0
+    own["slippage_share"] = slippage / (traded_micro / MICRO) if traded_micro else None
+    own["fees_usd"] = fees_micro / MICRO
+    return Outcome(
+        params.hash,
+        params.variant,
+        days,
+        grown / before - 1.0,
         market / np.concatenate([market[:1], market[:-1]]) - 1.0,
         exposure,
-        costs / equity,
-        metrics,
+        costs_micro / MICRO / (before * params.risk.initial_equity_usd),
+        own,
     )
 
 
 def exposure_by_session(result: Result) -> Floats:
     """Return the part of the equity that was invested, a mean for each session: float64[n]."""
-    curve = result.benchmarks
-    share = pl.col("positions_value").cast(pl.Float64) / pl.col("equity").cast(pl.Float64)
-    means = result.equity.group_by(day=_NEW_YORK_DATE).agg(share.mean().alias("share"))
-    joined = curve.select(day=_NEW_YORK_DATE).join(
-        means, on="day", how="left", maintain_order="left"
+    days = _days(result.benchmarks, "ts")
+    rows = result.equity
+    value, equity = (
+        rows[name].cast(pl.Float64).to_numpy() for name in ("positions_value", "equity")
     )
-    out: Floats = joined["share"].fill_null(0.0).to_numpy()
-    if result.summary["timeframe"] == "1d" and len(out):
-        # A daily row is the close: a day's exposure lies between the closes around it.
-        out = (out + np.concatenate([[0.0], out[:-1]])) / 2
+    at = np.searchsorted(days, _days(rows, "ts"))
+    # Summed in the order of the rows: a sum by another path may end on another bit.
+    total = np.bincount(at, weights=value / equity, minlength=len(days))
+    out: Floats = total / np.maximum(np.bincount(at, minlength=len(days)), 1)
+    return between_closes(out) if result.summary["timeframe"] == "1d" else out
+
+
+def between_closes(exposure: Floats) -> Floats:
+    """Return a day's exposure from that at its close: it lies between the closes around it."""
+    out: Floats = (exposure + np.concatenate([[0.0], exposure])[: len(exposure)]) / 2
     return out
 
 
-_NEW_YORK_DATE = pl.col("ts").dt.convert_time_zone("America/New_York").dt.date()
+def _days(rows: pl.DataFrame, column: str) -> Ints:
+    local = pl.col(column).dt.convert_time_zone("America/New_York").dt.date()
+    days: Ints = rows.select(local.cast(pl.Int32).cast(pl.Int64)).to_series().to_numpy()
+    return days
 
 
-def _days(curve: pl.DataFrame, column: str) -> list[dt.date]:
-    dates = curve.select(pl.col(column).dt.convert_time_zone("America/New_York").dt.date())
-    out: list[dt.date] = dates[column].to_list()
-    return out
-
-
-def _costs(result: Result, sessions: list[dt.date]) -> tuple[Floats, float, float]:
-    """Return fees and slippage of each session (USD), the value traded, and the fees."""
-    date = pl.col("filled_at").dt.convert_time_zone("America/New_York").dt.date()
-    fills = result.fills.select(
-        date.alias("day"),
-        pl.col("fee").cast(pl.Float64),
-        (pl.col("fee") + pl.col("slippage")).cast(pl.Float64).alias("cost"),
-        (pl.col("price") * pl.col("quantity")).alias("value"),
+def _costs(result: Result, days: Ints) -> tuple[Ints, int, int]:
+    """Return costs of each session, the value traded, and fees, all in micro-dollars."""
+    fills = result.fills
+    fee, slippage = (
+        np.rint(fills[name].cast(pl.Float64).to_numpy() * MICRO).astype(np.int64)
+        for name in ("fee", "slippage")
     )
-    sums = fills.group_by("day").agg(pl.col("cost").sum()).sort("day")
-    by_day = dict(sums.iter_rows())
-    costs = np.array([by_day.get(day, 0.0) for day in sessions])
-    return costs, float(fills["value"].sum()), float(fills["fee"].sum())
+    ticks = np.rint(fills["price"].to_numpy() * FILL_TICKS).astype(np.int64)
+    traded = ticks * (MICRO // FILL_TICKS) * fills["quantity"].to_numpy()
+    costs = np.zeros(len(days), np.int64)
+    np.add.at(costs, np.searchsorted(days, _days(fills, "filled_at")), fee + slippage)
+    return costs, int(traded.sum()), int(fee.sum())
