@@ -53,7 +53,7 @@ def span(sessions: int = 5) -> Span:
     return Span("5m", days[12], days[11 + sessions])
 
 
-def swept(folder: Path, text: str = GRID, *, processes: int = 1, **asked: Any) -> Sweep:  # noqa: ANN401 - options of `sweep`
+def swept(folder: Path, text: str = GRID, **asked: Any) -> Sweep:  # noqa: ANN401 - options of `sweep`
     folder.mkdir(parents=True, exist_ok=True)
     return sweep(
         small_lake(),
@@ -61,8 +61,7 @@ def swept(folder: Path, text: str = GRID, *, processes: int = 1, **asked: Any) -
         Params.load("spec"),
         folder / "out",
         span=span(),
-        workers=Workers(processes),
-        **asked,
+        **({"workers": Workers(1)} | asked),
     )
 
 
@@ -242,7 +241,7 @@ def test_a_trial_of_a_sweep_is_what_its_replay_gives() -> None:
 
 
 def test_two_processes_give_the_bytes_of_one(tmp_path: Path) -> None:
-    assert content(swept(tmp_path, processes=2, ledger=None)) == content(whole())
+    assert content(swept(tmp_path, workers=Workers(2), ledger=None)) == content(whole())
 
 
 def test_every_trial_is_counted_once_by_whoever_started_the_sweep() -> None:

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from catalyst.errors import CatalystError, InputError
@@ -56,7 +57,7 @@ def run_on_cluster(
     with _connected(distributed, address) as client:
         futures = {client.submit(_alone, task, item, pure=False): k for k, item in enumerate(items)}
         try:
-            _collect(distributed, client, futures, done, address)
+            _collect(client, futures, done, address)
         except distributed.KilledWorker:
             raise CatalystError(
                 f"a task on {address} lost its worker again and again, as one does that the system "
@@ -91,20 +92,19 @@ def _connected(distributed: Any, address: str) -> Any:  # noqa: ANN401 - untyped
 
 
 def _collect(
-    distributed: Any,  # noqa: ANN401 - see `_connected`
     client: Any,  # noqa: ANN401 - see `_connected`
     futures: dict[Any, int],
     done: Callable[[int, R], None],
     address: str,
 ) -> None:
-    left = dict(futures)
-    without = 0
+    ended: SimpleQueue[Any] = SimpleQueue()
+    for future in futures:
+        future.add_done_callback(ended.put)
+    without, left = 0, len(futures)
     while left:
         try:
-            ended = distributed.wait(
-                list(left), timeout=_POLL_S, return_when="FIRST_COMPLETED"
-            ).done
-        except TimeoutError:
+            future = ended.get(timeout=_POLL_S)
+        except Empty:
             without = 0 if client.nthreads() else without + 1
             if without >= _PATIENCE:
                 raise CatalystError(
@@ -112,8 +112,8 @@ def _collect(
                     f"`dask worker {address} --nthreads 1`, and resume"
                 ) from None
             continue
-        for future in sorted(ended, key=left.__getitem__):
-            done(left.pop(future), future.result())
+        done(futures[future], future.result())
+        left -= 1
 
 
 def _alone(task: Callable[[T], R], item: T) -> R:
