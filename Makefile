@@ -19,12 +19,12 @@ SUITABLE := import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))
 CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help backtest test notebook check bench browser venv lock clean
+.PHONY: help backtest test notebook mlflow check bench browser venv lock clean
 
 help: ## print this list
 	@echo 'catalyst: backtests for traders who follow news. Targets:'
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
-	@echo 'PYTHON=/path/to/python chooses the interpreter; ARGS="..." is passed on by backtest, test and notebook.'
+	@echo 'PYTHON=/path/to/python chooses the interpreter; ARGS="..." is passed on by backtest, test, notebook and mlflow.'
 
 backtest: $(COMPLETE) ## replay the strategy over the bundled sample; writes runs/latest
 	@$(BIN)/catalyst backtest --force $(ARGS)
@@ -39,6 +39,9 @@ notebook: $(JUPYTER_COMPLETE) ## open Jupyter on notebooks/; the first time inst
 	    CATALYST_HOME="$${CATALYST_HOME:-$(CURDIR)/.catalyst}" \
 	    exec $(JUPYTER)/bin/jupyter lab --log-level=ERROR --ServerApp.root_dir="$(CURDIR)" \
 	    --LabApp.default_url=/lab/tree/notebooks/01_backtest.ipynb $(AS_ROOT) $(NO_BROWSER) $(ARGS)
+
+mlflow: $(COMPLETE) ## open MLflow's pages over what was compared; ARGS="--port 5050"
+	@exec $(BIN)/catalyst mlflow $(ARGS)
 
 check: $(COMPLETE) ## lint, formatting, types and import rules
 	$(BIN)/ruff check .

@@ -179,7 +179,10 @@ def test_help_is_whole_on_a_narrow_terminal_and_without_colours(place: Path) -> 
 # --- JSON --------------------------------------------------------------------------------------
 
 # Of every command one line that is quickly done; beside them stand the tests of those that are not.
-TOLD_ELSEWHERE = {"audit lookahead", "audit recursion", "backtest", "data pull", "data sample"}
+TOLD_ELSEWHERE = {
+    *("audit lookahead", "audit recursion", "backtest", "compare", "data pull", "data sample"),
+    "mlflow",
+}
 ANSWERED = {
     "audit": "audit --components ROOT/examples/volume_spike.py --lake LAKE",
     "data check": "data check --lake LAKE --table news",

@@ -11,12 +11,14 @@ import typer
 from catalyst.cli import (
     audit,
     backtest,
+    compare,
     completion,
     data,
     edge,
     explain,
     init,
     ledger,
+    mlflow,
     news,
     params,
     process,
@@ -40,10 +42,12 @@ app = typer.Typer(
     "the strategy over it.",
 )
 app.command("backtest", epilog=backtest.EPILOG)(backtest.command)
+app.command("compare", epilog=compare.EPILOG)(compare.command)
 app.command("edge", epilog=edge.EPILOG)(edge.command)
 app.command("explain", epilog=explain.EPILOG)(explain.command)
 app.command("init", epilog=init.EPILOG)(init.command)
 app.command("ledger", epilog=ledger.EPILOG)(ledger.command)
+app.command("mlflow", epilog=mlflow.EPILOG)(mlflow.command)
 app.command("params", epilog=params.EPILOG)(params.command)
 app.command("report", epilog=report.EPILOG)(report.command)
 app.command("sweep", epilog=sweep.EPILOG)(sweep.command)

@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 
 EXPERIMENT = "catalyst"
+#: A tag of parent runs: what made them.
+KIND, COMPARISON = "catalyst.kind", "comparison"
 _OWNER, _MACHINE, _ERROR = "catalyst.owner", "catalyst.machine", "error"
-_PARENT, _NAME, _NOTE = "mlflow.parentRunId", "mlflow.runName", "mlflow.note.content"
+PARENT = "mlflow.parentRunId"
+_NAME, _NOTE = "mlflow.runName", "mlflow.note.content"
 _FINISHED, _FAILED, _KILLED = "FINISHED", "FAILED", "KILLED"
 #: What a batch may hold: mlflow.utils.validation.
 _MOST_PARAMS, _MOST_METRICS = 100, 1_000
@@ -42,7 +45,8 @@ _PAGE = 1_000
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _PATIENCE_S = 5.0
 _SQLITE = "sqlite:///"
-_QUIET = {
+#: Environment in which MLflow keeps to itself, and does not wait for ever.
+QUIET = {
     # It would send to its makers what is used how, and log how it makes its tables.
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -171,6 +175,12 @@ def mend(client: MlflowClient) -> int:
     return len(lost) + len(forgotten)
 
 
+def settle(tell: Tell) -> int:
+    """Open the store and `mend` it; return how many runs there were to settle."""
+    with client_of(store_uri(), tell) as client:
+        return mend(client)
+
+
 @contextmanager
 def client_of(uri: str, tell: Tell) -> Iterator[MlflowClient]:
     """Open a store, silently.
@@ -193,7 +203,7 @@ def client_of(uri: str, tell: Tell) -> Iterator[MlflowClient]:
         _make(place.parent)
     else:
         tell(f"opening MLflow at {shown_uri(uri)}")
-    for name, value in _QUIET.items():
+    for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
@@ -245,11 +255,14 @@ def _experiment(client: MlflowClient, name: str) -> str:
             )
         return str(found.experiment_id)
     # A server keeps artifacts where it was told to; without one they stand beside the file.
-    place = None if _is_served(store_uri()) else (home() / "artifacts").as_uri()
-    return str(client.create_experiment(name, artifact_location=place))
+    place = None if is_served(store_uri()) else (home() / "artifacts").as_uri()
+    # Without it MLflow shows its pages for language models around the runs.
+    kind = {"mlflow.experimentKind": "custom_model_development"}
+    return str(client.create_experiment(name, artifact_location=place, tags=kind))
 
 
-def _is_served(uri: str) -> bool:
+def is_served(uri: str) -> bool:
+    """Tell whether a store is a server's, with pages of its own."""
     return urlsplit(uri).scheme in {"http", "https", "databricks", "databricks-uc"}
 
 
@@ -275,7 +288,7 @@ def _create(client: MlflowClient, experiment_id: str, record: TrackRecord, paren
         _NAME: record.name,
         _OWNER: owner(),
         _MACHINE: machine(),
-        **({_PARENT: parent_id} if parent_id else {}),
+        **({PARENT: parent_id} if parent_id else {}),
     }
     return str(client.create_run(experiment_id, tags=tags, run_name=record.name).info.run_id)
 
