@@ -106,6 +106,18 @@ def test_news_after_the_close_is_traded_in_the_next_session(tmp_path: Path) -> N
     assert event_study(lake).events["entry_at"].to_list() == [ny("09:30", DAYS[27])]
 
 
+def test_what_is_bought_after_the_close_is_held_to_the_next_close(tmp_path: Path) -> None:
+    def price(symbol: str, start: dt.datetime) -> float:
+        return 100.0 + 2.0 * (symbol == "AAA" and start >= ny("17:00"))
+
+    lake = told(market(tmp_path, price, first="04:00", last="19:45"), ny("18:00"))
+    study = event_study(lake, hours="extended")
+
+    assert study.events["entry_at"].to_list() == [ny("18:00")]
+    assert curve(study, "day", 0) == pytest.approx(0.0)
+    assert curve(study, "day", -1) == pytest.approx(1e4 * (100 / 102 - 1))
+
+
 # What is compared.
 
 

@@ -21,7 +21,7 @@ from catalyst.strategy.clock import MINUTE_NS
 from catalyst.strategy.values import Flags, Floats, Grid, Ints, Session
 
 DAYS = np.arange(-5, 11, dtype=np.int64)
-"""Horizons in sessions; 0 is the close of the event's own session."""
+"""Horizons in sessions; 0 is the first close after bar 0 opened."""
 ADJUSTMENTS = ("market", "beta", "none")
 HOURS = ("regular", "extended")
 BASELINE, FEWEST_BASELINE = 20, 5
@@ -70,26 +70,6 @@ class Paths:
     minute_volumes: dict[str, Floats]
 
 
-def study_sessions(
-    feed: Feed, start: dt.date | None, end: dt.date | None
-) -> tuple[list[Session], int, int]:
-    """Return the sessions to read, and the positions of the first and the last of the study.
-
-    Those before serve the usual volume and beta, those after the days that follow an event.
-
-    Raises
-    ------
-    LakeError
-        If no session with bars lies between `start` and `end`.
-    """
-    _, chosen = feed.span(start, end)
-    _, every = feed.span(None, None)
-    days = [s.day for s in every]
-    first, last = days.index(chosen[0].day), days.index(chosen[-1].day)
-    begin = max(first - BETA_SESSIONS - 1, 0)
-    return every[begin : last + int(DAYS[-1]) + 1], first - begin, last - begin
-
-
 def event_paths(
     feed: Feed,
     sessions: list[Session],
@@ -107,7 +87,7 @@ def event_paths(
     feed
         The lake's bars.
     sessions
-        Consecutive, from `study_sessions`.
+        Consecutive.
     symbol : int64[n]
         Index of each event's symbol in the feed.
     times : (int64[n], int64[n])
@@ -171,6 +151,8 @@ class _Walk:
         self.published_in = np.searchsorted(pre, self.published_ns, side="right") - 1
         self.published_day = np.searchsorted(closes, self.published_ns, side="right")
         self.waiting = np.empty(0, np.int64)
+        # The session whose close comes first after bar 0.
+        self.day_zero = np.full(n, -1, np.int64)
 
     def enter(self, k: int) -> None:
         session = self.tape.sessions[k]
@@ -192,7 +174,7 @@ class _Walk:
         if len(self.minutes):
             self._published(k, slots, usual)
         self.usual = [*self.usual, slots.volume][-BASELINE:]
-        while self.pending and self.pending[0][0] + int(DAYS[-1]) <= k:
+        while self.pending and self.pending[0][0] + int(DAYS[-1]) < k:
             self._days_after(*self.pending.pop(0))
 
     def finish(self) -> None:
@@ -233,6 +215,7 @@ class _Walk:
         self.paths.member[events] = self.members[k, self.symbol[events]]
         places, which = np.unique(at, return_inverse=True)
         prices = slots.entry_prices(places)
+        self.day_zero[events] = k + (at >= slots.last)
         self.pending.append((k, events, which, prices))
         beta = self._beta(k)[self.symbol[events]]
         self.paths.before[events] = self._before(k, events, prices[:, which], beta)
@@ -351,11 +334,13 @@ class _Walk:
         return np.where((n >= FEWEST_BETA) & (variance > 0.0), beta, np.nan)
 
     def _days_after(self, k: int, events: Ints, which: Ints, entry: Floats) -> None:
-        beta = self._beta(k)[self.symbol[events]]
-        levels = self._closes_at(k + DAYS)
-        gains = levels.T[:, None, :] / entry[:, :, None] - 1.0
-        whose = (self.symbol[events], which)
-        self.paths.days["known"][events] = self._abnormal(gains, self.members[k], whose, beta)
+        beta = self._beta(k)
+        for zero in np.unique(self.day_zero[events]).tolist():
+            rows = np.flatnonzero(self.day_zero[events] == zero)
+            gains = self._closes_at(zero + DAYS).T[:, None, :] / entry[:, :, None] - 1.0
+            own = self.symbol[events[rows]]
+            found = self._abnormal(gains, self.members[k], (own, which[rows]), beta[own])
+            self.paths.days["known"][events[rows]] = found
 
     def _days_published(self) -> None:
         last = len(self.closes)
@@ -376,7 +361,7 @@ class _Walk:
 
     def _day_volumes(self) -> None:
         """Hold each session's volume against the 20 sessions before the whole window."""
-        for clock, day in (("known", self.paths.session), ("published", self.published_day)):
+        for clock, day in (("known", self.day_zero), ("published", self.published_day)):
             for k in np.unique(day[(day >= 0) & (day < len(self.volumes))]).tolist():
                 end = max(k + int(DAYS[0]), 0)
                 past = self.volumes[max(end - BASELINE, 0) : end]

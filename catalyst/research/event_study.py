@@ -20,12 +20,12 @@ from catalyst.errors import InputError, LakeError
 from catalyst.research.event_choice import Choice, events_of, groupings_named
 from catalyst.research.event_paths import (
     ADJUSTMENTS,
+    BETA_SESSIONS,
     DAYS,
     HOURS,
     Paths,
     Progress,
     event_paths,
-    study_sessions,
 )
 from catalyst.research.event_tables import Named, studied
 from catalyst.strategy.values import Floats, Ints, Session
@@ -180,7 +180,7 @@ def event_study(
             f"the lake {lake.root} has bars of {feed.names[0]} alone, which has no market beside "
             "it; import bars of more symbols, or take its own returns with --adjust none"
         )
-    sessions, first, last = study_sessions(feed, start, end)
+    sessions, first, last = _study_sessions(feed, start, end)
     news = _news(lake, sessions, first, last)
     choice = events_of(news, priced=feed.names, every=every)
     index = {name: i for i, name in enumerate(feed.names)}
@@ -218,6 +218,21 @@ def event_study(
             "data_digest": lake.digest(),
         },
     )
+
+
+def _study_sessions(
+    feed: Feed, start: dt.date | None, end: dt.date | None
+) -> tuple[list[Session], int, int]:
+    """Return the sessions to read, and the places of the first and last of the study.
+
+    Those before serve the usual volume and beta, those after the days that follow an event.
+    """
+    _, chosen = feed.span(start, end)
+    _, every = feed.span(None, None)
+    days = [s.day for s in every]
+    first, last = days.index(chosen[0].day), days.index(chosen[-1].day)
+    begin = max(first - BETA_SESSIONS - 1, 0)
+    return every[begin : last + int(DAYS[-1]) + 1], first - begin, last - begin
 
 
 def _news(lake: Lake, sessions: Sequence[Session], first: int, last: int) -> pl.DataFrame:
