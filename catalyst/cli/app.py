@@ -23,6 +23,7 @@ from catalyst.cli import (
     params,
     process,
     report,
+    study,
     sweep,
 )
 from catalyst.errors import CatalystError, InputError
@@ -54,6 +55,7 @@ app.command("sweep", epilog=sweep.EPILOG)(sweep.command)
 app.add_typer(audit.app, name="audit")
 app.add_typer(data.app, name="data")
 app.add_typer(news.app, name="news")
+app.add_typer(study.app, name="study")
 
 
 def _print_version(asked: bool) -> None:
