@@ -223,8 +223,8 @@ def _sentences(rows: pl.DataFrame, tested: int, label: str) -> tuple[str, ...]:
         return (f"Whether anything pays can't be told: {said}.",)
     first = (
         f"Of {tested:,} patterns, sources, tiers, categories and keywords with signals on twenty "
-        f"days or more, {claimed.height:,} moved prices {label}, beside the market and before "
-        "costs, after Benjamini and Hochberg's correction for their number."
+        f"days or more, {claimed.height or 'none'} moved prices {label}, beside the market and "
+        "before costs, after Benjamini and Hochberg's correction for their number."
     )
     if not claimed.height:
         return (first, "What stands out below is what would stand out by luck.")

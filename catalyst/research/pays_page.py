@@ -56,7 +56,7 @@ def pays_page(found: Pays, summary: Mapping[str, Any]) -> str:
         rows = found.rows.filter(pl.col("kind") == kind)
         if rows.height:
             cells = (tuple(text(cell) for cell in cells_of(r)) for r in rows.iter_rows(named=True))
-            html = table(_LABELS[kind], [text(head) for head in HEADS], cells)
+            html = table(_LABELS[kind], [text(head) for head in HEADS], cells, hidden=True)
             sections.append((kind, _LABELS[kind], section(kind, _LABELS[kind], html)))
     body = "".join(
         f"<div><dt>{text(name)}</dt><dd>{n:,}</dd></div>" for name, n in found.counted.items()
