@@ -204,7 +204,7 @@ def _differing(given: Mapping[str, Any], usual: Mapping[str, Any], above: str = 
             out.append(f"others by date, from {min(value)} to {max(value)}")
         elif isinstance(value, Mapping) and name != "scored":
             out += _differing(value, other or {}, f"{above}{name}.")
-        elif value != other:
+        elif value != other and (value or other is not None):
             long = isinstance(value, list) and len(value) > _MOST_LISTED
             there = "" if other is None else f" (there {other})"
             out.append(f"{above}{name} = {f'{len(value):,} values' if long else value}{there}")
