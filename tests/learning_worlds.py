@@ -24,8 +24,8 @@ FEW = 2.0
 
 @cache
 def base() -> Params:
-    """Most symbols with news become signals, and are looked at on few occasions only."""
-    return Params.load("spec").replace(**LOOSE, scan_minutes=60)
+    """Most symbols with news become signals, on few occasions, with barriers that are touched."""
+    return Params.load("spec").replace(**LOOSE, scan_minutes=60, stop_frac=0.004, allow_short=True)
 
 
 @cache

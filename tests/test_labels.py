@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 from learning_worlds import FUTURES, base, fitted_at, learned_from, run_in
-from worlds import LOOSE, action_lake, daily_lake, small_lake
+from worlds import LOOSE, action_lake, daily_lake
 
 from catalyst import Lake, Params, replay
 from catalyst.data.feed import Feed
@@ -98,23 +98,17 @@ def _naive(signal: Row, result: Result, lake: Lake) -> tuple[Any, ...]:
 
 
 @cache
-def _overnight() -> Result:
-    params = base().replace(flatten_at_close=False)
-    return replay(small_lake(), params, ledger=None)
-
-
-@cache
 def _daily() -> Result:
     return replay(daily_lake(), Params.load("spec", timeframe="1d").replace(**LOOSE), ledger=None)
 
 
 @cache
 def _splits() -> Result:
-    params = base().replace(flatten_at_close=False)
-    return replay(action_lake(), params, ledger=None)
+    params = base().replace(flatten_at_close=False, scan_minutes=180)
+    return replay(action_lake(), params, end=action_lake().days("5m")[20], ledger=None)
 
 
-@pytest.mark.parametrize("run", [learned_from, _overnight, _daily, _splits])
+@pytest.mark.parametrize("run", [learned_from, _daily, _splits])
 def test_outcomes_equal_a_walk_bar_by_bar(run: Callable[[], Result]) -> None:
     result = run()
     lake = result.lake
@@ -126,10 +120,10 @@ def test_outcomes_equal_a_walk_bar_by_bar(run: Callable[[], Result]) -> None:
     rows = list(zip(found.iter_rows(named=True), signals.iter_rows(named=True), strict=True))
     told = [
         (row["barrier"], None if row["return"] is None else row["return"], row["known_ns"])
-        for row, _ in rows[::5]
+        for row, _ in rows[::3]
     ]
     expected = []
-    for _, signal in rows[::5]:
+    for _, signal in rows[::3]:
         barrier, growth, known = _naive(signal, result, lake)
         sign = 1 if signal["side"] == "long" else -1
         expected.append((barrier, None if growth is None else sign * (growth - 1.0), known))

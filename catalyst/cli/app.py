@@ -17,6 +17,7 @@ from catalyst.cli import (
     edge,
     explain,
     init,
+    learn,
     ledger,
     mlflow,
     news,
@@ -47,6 +48,7 @@ app.command("compare", epilog=compare.EPILOG)(compare.command)
 app.command("edge", epilog=edge.EPILOG)(edge.command)
 app.command("explain", epilog=explain.EPILOG)(explain.command)
 app.command("init", epilog=init.EPILOG)(init.command)
+app.command("learn", epilog=learn.EPILOG)(learn.command)
 app.command("ledger", epilog=ledger.EPILOG)(ledger.command)
 app.command("mlflow", epilog=mlflow.EPILOG)(mlflow.command)
 app.command("params", epilog=params.EPILOG)(params.command)

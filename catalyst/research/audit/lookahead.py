@@ -16,14 +16,15 @@ from catalyst.data.lake import TABLES, Lake
 from catalyst.data.watch import unchanged
 from catalyst.errors import CatalystError, InputError
 from catalyst.research.audit.claims import check_code, check_known, check_start, shorter_by
-from catalyst.research.audit.differences import Difference, clock
+from catalyst.research.audit.differences import clock
+from catalyst.research.audit.fits import Fitted, changes
 from catalyst.research.audit.from_scratch import guarded, replay_cut
 from catalyst.research.audit.instants import candidates, sample
 from catalyst.research.audit.lockstep import Progress, Walk, own_bars
 from catalyst.research.audit.original import Original
 from catalyst.research.audit.outside_reads import outside_of, outside_text
 from catalyst.research.audit.plugs import FillsPlug, Fit, Loader, Plugs, ViewBuilder
-from catalyst.research.audit.remade import PERTURBATIONS, Perturbation, RemadeLake
+from catalyst.research.audit.remade import PERTURBATIONS, RemadeLake
 from catalyst.research.audit.served import FrameLake
 from catalyst.research.audit.violations import Findings, Violation
 from catalyst.research.audit.worlds import Told, World, told
@@ -293,30 +294,19 @@ class _Audit:
         return self._result(walk, done)
 
     def _worlds(self, sessions: Sequence[Session], chosen: Sequence[int] | None) -> list[World]:
-        first = chosen[0] if chosen else candidates(sessions[:1], self.feed.grid, self.params)[0][0]
+        scans = candidates(sessions, self.feed.grid, self.params)
+        first = chosen[0] if chosen else scans[0][0]
         made = []
         for one in PERTURBATIONS:
             params = self.params
             if not isinstance(self.plugs.params, Params):
-                params = self._fitted(one, first)
+                fit = Fitted(self.plugs, self.params, self.original, self.findings)
+                params = fit.compared(one, first, sessions)
+                for at in changes(self.params, sessions, scans):
+                    if at > first:
+                        fit.compared(one, at, sessions)
             made.append(World(one, self.original, self.plugs, params, self.findings))
         return made
-
-    def _fitted(self, perturbation: Perturbation, at_ns: int) -> Params:
-        late_bars = self.plugs.plant(self.original)
-        lake = RemadeLake(self.original, perturbation, at_ns, late_bars=late_bars)
-        try:
-            found = self.plugs.fitted(lake)
-        except Exception as error:  # noqa: BLE001 - code of a user may raise anything
-            reason = str(error).partition("\n")[0]
-            what = f"the fit failed on what was known before the first decision ({reason})"
-            self.findings.say(at_ns, perturbation, "fit", what)
-            return self.params
-        finally:
-            lake.expire()
-        if found.hash != self.params.hash:
-            self.findings.add(at_ns, perturbation, "fit", _unlike(self.params, found))
-        return found
 
     def _result(self, walk: Walk, done: Sequence[int]) -> LookaheadAudit:
         from catalyst.research.audit.coverage import coverage, shortcomings
@@ -336,22 +326,6 @@ class _Audit:
             verdict=verdict,
             decision_digest=walk.decision_digest,
         )
-
-
-def _unlike(was: Params, became: Params) -> Difference:
-    a, b = _leaves(was.as_mapping()), _leaves(became.as_mapping())
-    name = next((key for key in [*a, *b] if a.get(key) != b.get(key)), "what a component holds")
-    what = f"fitted with knowledge of the future: {name}"
-    return Difference("", what, str(a.get(name, "")), str(b.get(name, "")))
-
-
-def _leaves(tree: Any, name: str = "") -> dict[str, Any]:  # noqa: ANN401 - a tree of YAML
-    if not isinstance(tree, dict):
-        return {name: tree}
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        found |= _leaves(value, f"{name}.{key}" if name else str(key))
-    return found
 
 
 def _count(told_: int | str | None, plugs: Plugs) -> int | None:
