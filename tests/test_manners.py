@@ -200,6 +200,9 @@ ANSWERED = {
     "news trending": "news trending --lake LAKE",
     "params": "params --variant thin",
     "report": "report --run run --lake LAKE",
+    "study events": "study events --lake LAKE --by tier",
+    "study pays": "study pays run --lake LAKE",
+    "study scores": "study scores run --lake LAKE",
 }
 
 
