@@ -25,6 +25,7 @@ SHOWN = {
         "trend (scored): ok",
         "no violation",
     ),
+    "02_compare_variants": ("pullback: not shown", "patient", "logged in MLflow as"),
     "03_event_study": ("edge: supported", "edge: not shown", "minutes late", "patterns, sources"),
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,7 +28,7 @@ from catalyst.cli.compare_tables import show
 from catalyst.cli.runs import RUNS, point_latest
 
 if TYPE_CHECKING:
-    from catalyst.research.comparison import Comparison
+    from catalyst.research.compared import Comparison
     from catalyst.strategy.params import Params
 
 EPILOG = """
@@ -178,25 +177,21 @@ def _announced(variants: Sequence[Params], asked: Asked, experiment: str) -> Pat
     from catalyst.research.tracking import check_store, home
 
     check_store()
-    parent, nested = announced_records(variants, lake=_name(asked))
+    parent, nested = announced_records(variants, lake=asked.lake.root.resolve().name)
     return announce(home(), parent, nested, experiment=experiment)
 
 
 def _logged(
     found: Comparison, folders: Mapping[str, Path], asked: Asked, experiment: str, announced: Path
 ) -> str:
-    from catalyst.research.comparison_records import comparison_records
-    from catalyst.research.tracking import log_runs
+    from catalyst.research.comparison_records import log_comparison
 
     people = console()
-    with (
-        tempfile.TemporaryDirectory(prefix="catalyst-compare-") as scratch,
-        people.status("logging in MLflow ...") as status,
-    ):
-        parent, nested = comparison_records(found, folders, Path(scratch), lake=_name(asked))
-        run_id = log_runs(
-            parent,
-            nested,
+    with people.status("logging in MLflow ...") as status:
+        run_id = log_comparison(
+            found,
+            asked.lake,
+            folders=folders,
             experiment=experiment,
             announced=announced,
             tell=lambda text: status.update(f"{text} ..."),
@@ -208,7 +203,3 @@ def _logged(
         markup=False,
     )
     return run_id
-
-
-def _name(asked: Asked) -> str:
-    return asked.lake.root.resolve().name

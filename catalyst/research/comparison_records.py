@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,18 @@ import numpy as np
 import polars as pl
 
 from catalyst.data.calendar import NEW_YORK
+from catalyst.data.lake import Lake
 from catalyst.data.report.curve_image import curve_image
-from catalyst.research.comparison import Compared, Comparison
+from catalyst.research.compared import Compared, Comparison
+from catalyst.research.comparison_table import BENCHMARKS
 from catalyst.research.result import REPORT
 from catalyst.research.track_record import Curve, TrackRecord, flat_params, tags_of
-from catalyst.research.tracking import COMPARISON, KIND
+from catalyst.research.tracking import COMPARISON, EXPERIMENT, KIND, Tell, log_runs
 from catalyst.strategy.params import Params
 from catalyst.strategy.values import Floats
 
 _NS_A_MS = 1_000_000
 _BPS = 1e4
-_BENCHMARKS = {"buy_and_hold": "buy and hold", "equal_weight": "equal weight"}
 _FILES = (REPORT, "trades.parquet", "equity.parquet", "summary.json")
 
 
@@ -46,6 +48,51 @@ def announced_records(
         for params in variants
     ]
     return TrackRecord(_title([one.name for one in nested]), tags={"lake": lake}), nested
+
+
+def log_comparison(
+    comparison: Comparison,
+    lake: Lake,
+    *,
+    folders: Mapping[str, Path] | None = None,
+    experiment: str = EXPERIMENT,
+    announced: Path | None = None,
+    tell: Tell | None = None,
+) -> str:
+    """Log a comparison in MLflow: a parent run, and one nested in it for each variant.
+
+    Parameters
+    ----------
+    comparison
+        What ran.
+    lake
+        What it ran on.
+    folders
+        Where each run was saved, by its name; None takes them from where they are.
+    experiment
+        Name of MLflow's experiment.
+    announced
+        From `catalyst.research.announced.announce`.
+    tell
+        Called with what is being done, in a few words.
+
+    Returns
+    -------
+    str
+        MLflow's id of the parent run.
+
+    Raises
+    ------
+    InputError
+        If the store can't be reached or written.
+    """
+    if folders is None:
+        folders = {one.name: one.result.folder for one in comparison.whole if one.result}
+    with tempfile.TemporaryDirectory(prefix="catalyst-compare-") as scratch:
+        parent, nested = comparison_records(
+            comparison, folders, Path(scratch), lake=lake.root.resolve().name
+        )
+        return log_runs(parent, nested, experiment=experiment, announced=announced, tell=tell)
 
 
 def comparison_records(
@@ -247,7 +294,7 @@ def _image(title: str, curve: pl.DataFrame, names: Mapping[str, str]) -> str:
         title,
         days,
         [(label, grown(column)) for column, label in names.items()],
-        [(label, grown(column)) for column, label in _BENCHMARKS.items()],
+        [(label, grown(column)) for column, label in BENCHMARKS.items()],
     )
 
 
