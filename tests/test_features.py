@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from learning_worlds import FUTURES, fitted_at, learned_from, run_in
+from learning_worlds import learned_from
 from worlds import daily_lake, small_lake, small_run
 
 from catalyst import Params, replay
-from catalyst.research.audit.remade import Perturbation
 from catalyst.research.features import articles_of, features
 
 
@@ -109,13 +108,3 @@ def test_daily_bars_have_features_too() -> None:
 
     assert found.height == result.signals.height > 0
     assert set(found["pattern_minutes"].drop_nulls()) <= {1_440}
-
-
-@pytest.mark.parametrize(("perturbation", "k"), FUTURES)
-def test_features_do_not_depend_on_what_came_later(perturbation: Perturbation, k: int) -> None:
-    session = fitted_at()[k]
-    before = pl.col("decided_at").cast(pl.Int64) < session.pre_ns
-    mine = features(learned_from()).filter(before)
-
-    assert mine.height > 500
-    assert features(run_in(perturbation, session)).filter(before).equals(mine)

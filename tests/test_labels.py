@@ -11,12 +11,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from learning_worlds import FUTURES, base, fitted_at, learned_from, run_in
+from learning_worlds import base, learned_from
 from worlds import LOOSE, action_lake, daily_lake
 
 from catalyst import Lake, Params, replay
 from catalyst.data.feed import Feed
-from catalyst.research.audit.remade import Perturbation
 from catalyst.research.labels import COLUMNS, labels
 from catalyst.research.result import Result
 from catalyst.strategy.clock import flatten_instant
@@ -170,15 +169,3 @@ def test_uniqueness_is_the_share_of_time_that_a_label_had_for_itself() -> None:
         expected.append(sum(shares) / len(shares))
 
     assert [row["uniqueness"] for row in chosen] == pytest.approx(expected, abs=1e-9)
-
-
-@pytest.mark.parametrize(("perturbation", "k"), FUTURES)
-def test_outcomes_known_before_an_instant_do_not_depend_on_what_came_later(
-    perturbation: Perturbation, k: int
-) -> None:
-    session = fitted_at()[k]
-    known = pl.col("known_ns") < session.pre_ns
-    before = labels(learned_from()).filter(known)
-
-    assert before.height > 100
-    assert labels(run_in(perturbation, session)).filter(known).equals(before)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from learning_worlds import FEW, FUTURES, base, fitted_at, learned_from, run_in
+from learning_worlds import FEW, base, fitted_at, learned_from
 from planted_leaks import tiny_lake
 from typer.testing import CliRunner
 from worlds import small_lake
@@ -24,7 +24,6 @@ from catalyst.data.feed import Feed
 from catalyst.data.variants import load
 from catalyst.errors import InputError, OutputError, ParamsError
 from catalyst.research.audit import audit_lookahead
-from catalyst.research.audit.remade import Perturbation
 from catalyst.research.contenders import contender
 from catalyst.research.learning import (
     Learning,
@@ -221,15 +220,6 @@ def test_the_learned_variant_has_the_weights_of_each_refit_from_its_day_on() -> 
     assert len(told) == 3
     assert {day: tuple(w for _, w in one.scored) for day, one in params.by_date} == told
     assert params.on(fitted_at()[0].day - 1).scored == base().scored
-
-
-@pytest.mark.parametrize(("perturbation", "k"), FUTURES)
-def test_weights_do_not_depend_on_what_came_later(perturbation: Perturbation, k: int) -> None:
-    until = fitted_at()[: k + 1]
-    found = learn_from(run_in(perturbation, until[-1]), until, rarer_min=FEW)
-
-    assert found.params.by_date == learning().params.by_date[: k + 1]
-    assert found.refits == learning().refits[: k + 1]
 
 
 def _fit(lake: Lake) -> Params:

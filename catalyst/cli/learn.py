@@ -41,8 +41,8 @@ EPILOG = """
     catalyst learn --model boosting                     # a study of all features, not traded
     catalyst learn --json
 
-All is learned from the lake's first session on, each month from what was known before it. Replay what --out wrote
-with catalyst backtest --variant learned.yaml.
+All is learned from the lake's first session on, each month from what was known before it.
+`catalyst backtest --variant learned.yaml` replays what --out wrote.
 """
 _SHOWN = 20
 
@@ -251,19 +251,24 @@ def _shown_interval(found: Interval, form: str) -> str:
 
 
 def _show_weights(learning: Learning, forecasts: Forecasts) -> None:
+    if not learning.refits:
+        typer.echo("Nothing to learn from: no month begins within the lake, or after its last day.")
+        return
     rows = [
         [
             _date(one.day),
-            *(f"{weight:.4f}" for weight in one.weights),
+            *(f"{weight:.3f}" for weight in one.weights),
             f"{one.n_labels:,}",
             f"{one.effective:.0f}",
             "-" if math.isnan(one.base_rate) else f"{one.base_rate:.1%}",
-            one.note,
         ]
         for one in learning.refits
     ]
-    columns = ["from", *learning.components, "outcomes", "of own", "good", "weights before stay"]
+    columns = ["from", *learning.components, "outcomes", "unique", "good"]
     _print("Weights by month", columns, rows)
+    for one in learning.refits:
+        if one.note:
+            typer.echo(f"{_date(one.day)}: the weights before stay, {one.note}.")
     _show_forecasts(forecasts)
 
 
