@@ -19,7 +19,7 @@ SUITABLE := import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))
 CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help backtest test notebook mlflow check bench browser venv lock clean
+.PHONY: help backtest test notebook mlflow check bench soak browser venv lock clean
 
 help: ## print this list
 	@echo 'catalyst: backtests for traders who follow news. Targets:'
@@ -51,6 +51,11 @@ check: $(COMPLETE) ## lint, formatting, types and import rules
 
 bench: $(COMPLETE) ## time the kernels, score the news
 	@$(BIN)/python -m benchmarks
+
+soak: $(COMPLETE) ## run the whole search in 200 worlds without an edge, and see planted ones found; hours
+	@$(BIN)/catalyst calibrate --worlds 200 --out runs/soak --resume $(ARGS)
+	@$(BIN)/catalyst calibrate --power --worlds 20 --companies 60 --sessions 60 --scales 0,1,2,4,8 \
+	    --variants spec,news_only --out runs/soak-power --resume $(ARGS)
 
 browser: $(COMPLETE) ## find a Chromium for the tests of pages, or get one; fails never
 	@found="$${CATALYST_CHROMIUM:-}"; \

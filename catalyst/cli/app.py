@@ -11,6 +11,7 @@ import typer
 from catalyst.cli import (
     audit,
     backtest,
+    calibrate,
     compare,
     completion,
     data,
@@ -44,6 +45,7 @@ app = typer.Typer(
     "the strategy over it.",
 )
 app.command("backtest", epilog=backtest.EPILOG)(backtest.command)
+app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.command)
 app.command("compare", epilog=compare.EPILOG)(compare.command)
 app.command("edge", epilog=edge.EPILOG)(edge.command)
 app.command("explain", epilog=explain.EPILOG)(explain.command)

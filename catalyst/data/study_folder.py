@@ -48,7 +48,12 @@ def check_study_folder(folder: Path, files: Collection[str], *, force: bool) -> 
 
 
 def write_study(
-    folder: Path, *, tables: Mapping[str, pl.DataFrame], texts: Mapping[str, str], force: bool
+    folder: Path,
+    *,
+    tables: Mapping[str, pl.DataFrame],
+    texts: Mapping[str, str],
+    force: bool,
+    parts: str = "",
 ) -> Path:
     """Write a study's files by their names.
 
@@ -62,13 +67,15 @@ def write_study(
         Written as UTF-8.
     force
         Replace an earlier study.
+    parts
+        Name of what an unfinished study leaves in the folder; it goes.
 
     Raises
     ------
     OutputError
         As `check_study_folder` does.
     """
-    check_study_folder(folder, {*tables, *texts}, force=force)
+    check_study_folder(folder, {*tables, *texts, parts}, force=force)
     folder.absolute().parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
     try:
