@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
@@ -22,6 +27,8 @@ from catalyst.errors import InputError
 from catalyst.research.announced import announce, left_behind
 from catalyst.research.track_record import Curve, TrackRecord, flat_params, lock_hash, tags_of
 from catalyst.research.tracking import (
+    COMPARISON,
+    KIND,
     check_store,
     client_of,
     home,
@@ -30,6 +37,7 @@ from catalyst.research.tracking import (
     shown_uri,
     store_uri,
 )
+from catalyst.research.tracking_server import HOST, free_port, page_of, server
 from catalyst.strategy.params import Params
 
 if TYPE_CHECKING:
@@ -62,12 +70,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     settings.cache_clear()
 
 
-def runs() -> dict[str, Run]:
-    """All runs by name."""
+def every_run() -> list[Run]:
     with client_of(store_uri(), lambda _: None) as client:
         everywhere = [one.experiment_id for one in client.search_experiments()]
-        found = client.search_runs(everywhere)
-    return {run.info.run_name: run for run in found}
+        return list(client.search_runs(everywhere))
+
+
+def runs() -> dict[str, Run]:
+    """All runs by name."""
+    return {run.info.run_name: run for run in every_run()}
 
 
 def told(name: str) -> tuple[str, dict[str, float]]:
@@ -282,6 +293,24 @@ def test_every_parameter_and_component_is_told_by_its_name() -> None:
     assert flat["catalyst_score"] == "spec"
 
 
+def test_variants_are_told_by_the_same_names_whatever_they_use() -> None:
+    names = [flat_params(Params.load(name)).keys() for name in ("spec", "pullback", "daily")]
+
+    assert names[0] == names[1] == names[2]
+
+
+def test_parameters_that_change_by_date_are_told_where_they_differ() -> None:
+    later = Params().replace(full_above=80)
+    changed = flat_params(dataclasses.replace(Params(), by_date=((19_724, later),)))
+
+    assert changed.keys() - flat_params(Params()).keys() == {
+        "by_date.2024-01-02",
+        "by_date.2024-01-02.signal.full_above",
+    }
+    assert changed["by_date.2024-01-02"] == later.hash
+    assert changed["by_date.2024-01-02.signal.full_above"] == "80"
+
+
 def test_a_users_component_is_told_with_the_hash_of_its_source() -> None:
     def calm(bars: Any, params: Any) -> Any:  # noqa: ANN401 - a trader's function
         del params
@@ -346,3 +375,55 @@ def test_a_store_that_refuses_is_told_without_its_password(
     assert "hush" not in str(caught.value)
     assert "ann" not in str(caught.value)
     assert "MLFLOW_TRACKING_URI" in str(caught.value)
+
+
+# --- MLflow's pages -----------------------------------------------------------------------------
+
+
+def test_a_port_that_is_taken_is_refused_and_passed_over() -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"port {number} is taken"):
+            free_port(number)
+
+        assert free_port() != number
+
+
+def test_the_page_that_is_told_compares_the_newest_comparison(place: Path) -> None:
+    del place
+    before = page_of("earnings")
+    compared = dataclasses.replace(PARENT, tags={KIND: COMPARISON})
+    log_runs(compared, [B], experiment="earnings")
+    log_runs(compared, [A, B], experiment="earnings")
+    log_runs(PARENT, [A], experiment="earnings")
+    found = page_of("earnings")
+    names = {run.info.run_id: run.info.run_name for run in every_run()}
+    listed = json.loads(parse_qs(found.partition("?")[2])["runs"][0])
+
+    assert before == ""
+    assert found.startswith("#/compare-runs?")
+    assert [names[run_id] for run_id in listed] == ["a", "b"]
+
+
+def test_the_pages_answer_from_the_store_and_leave_no_process_behind(place: Path) -> None:
+    del place
+    log_runs(PARENT, [A], experiment="earnings")
+    port = free_port()
+    with server(store_uri(), port) as running:
+        asked = urllib.request.Request(
+            f"http://{HOST}:{port}/api/2.0/mlflow/runs/search",
+            data=json.dumps({"experiment_ids": ["1"]}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310 - http, see above
+            found = json.load(answer)
+        with urllib.request.urlopen(f"http://{HOST}:{port}/", timeout=30) as answer:
+            page = answer.read().decode()
+
+    assert sorted(run["info"]["run_name"] for run in found["runs"]) == ["a", "a, b"]
+    assert "<title>MLflow</title>" in page
+    assert running.poll() is not None
+    with pytest.raises(ProcessLookupError):
+        os.killpg(running.pid, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
@@ -88,12 +88,13 @@ def flat_params(params: Params) -> dict[str, str]:
 
     A component is its name, with the hash of its source where it is the user's own; each scored
     component is ``scored.NAME`` with its weight. Parameters that take effect later are
-    ``by_date.DATE.section.field``, those only that differ from the ones before any date.
+    ``by_date.DATE.section.field``, those only that differ from the ones before any date, and
+    ``by_date.DATE`` is their hash.
     """
-    found = _flat(content(params))
-    for day, later in getattr(params, "by_date", ()):
+    found = _flat(params)
+    for day, later in params.by_date:
         date = day_to_date(day)
-        then = _flat(content(later))
+        then = _flat(later)
         found |= {f"by_date.{date}.{k}": v for k, v in then.items() if found.get(k) != v}
     return {_named(name): shortened(text) for name, text in found.items()}
 
@@ -144,11 +145,10 @@ def shortened(text: str) -> str:
     return f"{text[:_LONGEST_VALUE]} ... {len(text):,} characters in all, sha256 {digest}"
 
 
-def _flat(values: Mapping[str, object]) -> dict[str, str]:
+def _flat(params: Params) -> dict[str, str]:
     out: dict[str, str] = {}
-    for name, value in values.items():
-        if name == "by_date":
-            continue
+    # Sections that a variant does not use, too: beside one that does a gap would say nothing.
+    for name, value in content(params, idle=True).items():
         if name == "scored" and isinstance(value, tuple):
             out |= {f"scored.{_text(component)}": _text(weight) for component, weight in value}
         else:
@@ -163,8 +163,6 @@ def _text(value: object) -> str:
         return ", ".join(map(_text, value)) or "none"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if is_dataclass(value):
-        return repr(value)
     return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
