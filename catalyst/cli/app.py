@@ -27,6 +27,7 @@ from catalyst.cli import (
     report,
     study,
     sweep,
+    walk_forward,
 )
 from catalyst.errors import CatalystError, InputError
 
@@ -56,6 +57,7 @@ app.command("mlflow", epilog=mlflow.EPILOG)(mlflow.command)
 app.command("params", epilog=params.EPILOG)(params.command)
 app.command("report", epilog=report.EPILOG)(report.command)
 app.command("sweep", epilog=sweep.EPILOG)(sweep.command)
+app.command("walk-forward", epilog=walk_forward.EPILOG)(walk_forward.command)
 app.add_typer(audit.app, name="audit")
 app.add_typer(data.app, name="data")
 app.add_typer(news.app, name="news")

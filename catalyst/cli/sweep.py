@@ -154,9 +154,9 @@ def asked_of(
     return asked, base, span
 
 
-def search_hash(asked: Asked, grid: Grid, base: Params, span: Span) -> str:
+def search_hash(asked: Asked, grid: Grid, base: Params, span: Span, more: str = "") -> str:
     """Return the 12 hexadecimal digits that end the name of a search's folder."""
-    told = (grid.digest, base.hash, asked.lake.digest(), json.dumps(span.as_mapping()))
+    told = (grid.digest, base.hash, asked.lake.digest(), json.dumps(span.as_mapping()), more)
     return hashlib.sha256("|".join(told).encode()).hexdigest()[:12]
 
 

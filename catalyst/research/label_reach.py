@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from catalyst.errors import InputError
+from catalyst.research.sweep_grid import Grid
+from catalyst.research.sweep_points import searched
 from catalyst.strategy.params import Params
 
 _DAY_HOURS = 24
@@ -13,9 +16,11 @@ _DAY_HOURS = 24
 def label_reach(variants: Sequence[Params], *, daily: bool) -> int:
     """Return the sessions that the longest label of some variants spans, the signal's included.
 
-    Intraday, a variant that leaves every position before the close spans its own session. Daily, an
-    entry waits for its bars, is held until the time stop, and leaves at the open after it. A
-    position may stay longer where a bar has too little volume to fill its exit, or is halted.
+    Intraday, a variant that leaves every position before the close spans its own session. Others
+    are taken to hold as long as the time stop lets a loser be held: daily, an entry waits for its
+    bars, and leaves at the open after. A winner may be held longer, and a position whose exit finds
+    no volume; what they earn later is not seen, because a window that chooses is replayed on its
+    own and ends at its last close.
 
     Parameters
     ----------
@@ -30,6 +35,29 @@ def label_reach(variants: Sequence[Params], *, daily: bool) -> int:
         If a variant may hold for ever: it neither flattens nor has a time stop.
     """
     return max(_reach(params, daily=daily) for params in variants)
+
+
+def search_reach(grid: Grid, base: Params, *, daily: bool) -> int:
+    """Return `label_reach` over all that a search may choose.
+
+    Parameters
+    ----------
+    grid, base
+        What is searched, laid over which variant.
+    daily
+        Whether base bars are daily.
+    """
+    if grid.search == "optuna":
+        # What it will ask for is not known: the ends of what it may ask for are.
+        corners = replace(
+            grid,
+            search="grid",
+            axes=tuple(replace(a, values=a.values or (a.low, a.high)) for a in grid.axes),
+        )
+        points = next(searched(corners, base))
+    else:
+        points = next(searched(grid, base))
+    return label_reach([p.params for p in points if p.params] or [base], daily=daily)
 
 
 def _reach(params: Params, *, daily: bool) -> int:

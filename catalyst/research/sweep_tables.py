@@ -41,6 +41,23 @@ def annual_sharpe(returns: Floats) -> float | None:
     return None if sharpe is None else sharpe * math.sqrt(SESSIONS_A_YEAR)
 
 
+def figures_by_session(returns: Floats, excess: Floats) -> dict[str, float | None]:
+    """Return the figures that returns by session alone give.
+
+    Parameters
+    ----------
+    returns, excess : float64[n]
+        Simple returns, and those beside the market.
+    """
+    growth = np.concatenate([[1.0], np.cumprod(1.0 + returns)])
+    return {
+        "net_return": float(growth[-1] - 1.0),
+        "sharpe": annual_sharpe(returns),
+        "excess_sharpe": annual_sharpe(excess),
+        "max_drawdown": float((1.0 - growth / np.maximum.accumulate(growth)).max()),
+    }
+
+
 def trials_table(
     axes: Sequence[Axis], points: Sequence[Point], came: Sequence[Came]
 ) -> pl.DataFrame:
