@@ -27,6 +27,12 @@ SHOWN = {
     ),
     "02_compare_variants": ("pullback: not shown", "patient", "logged in MLflow as"),
     "03_event_study": ("edge: supported", "edge: not shown", "minutes late", "patterns, sources"),
+    "04_honesty": (
+        "edge: not shown",
+        "edge: supported",
+        "200 trials have looked",
+        "beside controls of",
+    ),
 }
 
 

@@ -35,7 +35,7 @@ def open_run(run: Path | None, lake: Path | None) -> Result:
     if run is None and not folder.exists():
         raise InputError(
             f"there is no run yet: {LATEST} is missing; make one with catalyst backtest, or name "
-            "one with --run"
+            "one"
         )
     return Result.open(folder, lake_of(summary_of(folder), lake))
 

@@ -300,7 +300,7 @@ def summary_of(folder: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or "params_hash" not in content:
         raise InputError(
             f"{folder} is not the folder of a run: it has no summary.json that can be read; make "
-            "one with catalyst backtest, or name another with --run"
+            "one with catalyst backtest, or name another"
         )
     return content
 
