@@ -102,12 +102,18 @@ def _daily() -> Result:
 
 
 @cache
+def _tight() -> Result:
+    params = Params.load("spec", timeframe="1d").replace(**LOOSE, stop_frac=0.004)
+    return replay(daily_lake(), params, ledger=None)
+
+
+@cache
 def _splits() -> Result:
     params = base().replace(flatten_at_close=False, scan_minutes=180)
     return replay(action_lake(), params, end=action_lake().days("5m")[20], ledger=None)
 
 
-@pytest.mark.parametrize("run", [learned_from, _daily, _splits])
+@pytest.mark.parametrize("run", [learned_from, _daily, _tight, _splits])
 def test_outcomes_equal_a_walk_bar_by_bar(run: Callable[[], Result]) -> None:
     result = run()
     lake = result.lake
@@ -137,6 +143,27 @@ def test_the_runs_compared_end_in_every_way() -> None:
     }
 
     assert barriers == {"target", "stop", "time", "flatten", "open", "no_entry"}
+
+
+def test_in_a_bar_that_reaches_both_the_stop_is_first() -> None:
+    found = (
+        labels(_tight())
+        .drop_nulls("label")
+        .with_columns(day=pl.from_epoch("known_ns", time_unit="ns").dt.date())
+    )
+    bars = daily_lake().bars("1d").with_columns(day=pl.col("ts").dt.date())
+    levels = _tight().signals.select("signal_id", "stop", "target_1")
+    both = (
+        found.join(bars, on=["symbol", "day"], suffix="_of_bar")
+        .join(levels, on="signal_id")
+        .filter(
+            (pl.min_horizontal("stop", "target_1") > pl.col("low"))
+            & (pl.max_horizontal("stop", "target_1") < pl.col("high"))
+        )
+    )
+
+    assert both.height > 10
+    assert set(both["barrier"]) == {"stop"}
 
 
 def test_only_a_target_is_a_success() -> None:
