@@ -40,8 +40,9 @@ def _use_kernels_of_this_source() -> None:
     if "NUMBA_CACHE_DIR" in os.environ:
         return
     folder = Path(__file__).parent / "strategy"
+    compiled = (folder.parent / "research").glob("trade_kernels*.py")
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
+    for path in [*sorted(folder.glob("*.py")), *sorted(compiled)]:
         digest.update(path.name.encode() + path.read_bytes())
     place = folder / "__pycache__"
     if not os.access(place if place.exists() else folder, os.W_OK):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from worlds import LOOSE, action_lake, daily_lake, small_lake
+from worlds import LOOSE, action_lake, daily_lake, small_lake, with_bars
 
 from catalyst import Lake, Params
 from catalyst.data.feed import Feed
@@ -32,6 +33,7 @@ from catalyst.strategy.reasons import Role, Side
 SPEC = Params.load("spec").replace(**LOOSE)
 DAILY = Params.load("spec", timeframe="1d").replace(**LOOSE)
 MONEY = ("fees", "pnl")
+_LATE = [0.8, 0.05, 0.05, 0.05, 0.05]
 
 
 def drawn(base: Params, count: int, seed: int) -> list[Params]:
@@ -172,6 +174,28 @@ def test_daily_trials_trade_as_their_replays_do() -> None:
     assert reasons >= {"stop", "target_1", "trailing_stop", "news_reversal", "time_stop"}
 
 
+def test_late_and_corrected_bars_are_seen_as_the_step_sees_them(tmp_path: Path) -> None:
+    minutes = np.random.default_rng(4).choice([0, 5, 20, 45, 900], 100_000, p=_LATE)
+    seen = [0]
+
+    def late(bars: pl.DataFrame) -> pl.DataFrame:
+        delays = pl.Series(minutes[seen[0] : seen[0] + bars.height] * 60_000_000)
+        seen[0] += bars.height
+        moved = bars.with_columns(known_at=pl.col("known_at") + delays.cast(pl.Duration("us")))
+        wrong = moved.filter(delays > 0).with_columns(
+            pl.col("known_at") + dt.timedelta(minutes=7),
+            *((pl.col(n) * 1.01).round(2) for n in ("open", "high", "low", "close")),
+        )
+        return pl.concat([moved, wrong]).sort("symbol", "ts", "known_at")
+
+    days = small_lake().days("5m")[-4:]
+    variants = [*drawn(SPEC, 5, seed=3), SPEC.replace(flatten_at_close=False)]
+    finals = recorded(with_bars(small_lake(), tmp_path / "lake", days, late), SPEC, first=-3)
+
+    assert len(np.unique(finals.tape.bars["ts"])) < len(finals.tape.bars)
+    compare(finals, variants)
+
+
 def test_a_trial_that_holds_through_a_split_is_left_to_replay() -> None:
     held = SPEC.replace(flatten_at_close=False).updated({"exits": ["news_reversal"]})
     finals = recorded(action_lake(), held)
@@ -218,6 +242,7 @@ def short_trials(lake: Lake, ledger: SearchLedger | None) -> tuple[list[Params],
 def test_a_search_has_the_same_outcomes_with_and_without_the_compiled_loop(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setattr(trials, "_WORTH", 4)
     ledger = SearchLedger(tmp_path / "trials.sqlite")
     variants, compiled = short_trials(small_lake(), ledger)
     monkeypatch.setattr(trials, "_WORTH", 100)

@@ -6,7 +6,7 @@ The step is the law: whatever the loop can't do to the micro-dollar it leaves to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -101,6 +101,21 @@ def group_key(params: Params) -> tuple[object, ...] | None:
         value
         for name, value in content(params).items()
         if name not in _TABLES and (name in _SEEN or not name.startswith(_TRADED))
+    )
+
+
+def shared_part(params: Params) -> Params:
+    """Return a trial with what its group shares, and the specification in all else."""
+    spec = Params()
+    execution = replace(spec.execution, bar_grace_s=params.execution.bar_grace_s)
+    return replace(
+        params,
+        variant="finalists",
+        signal=spec.signal,
+        risk=spec.risk,
+        execution=execution,
+        exits=spec.exits,
+        scored=spec.scored,
     )
 
 

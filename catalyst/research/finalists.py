@@ -363,6 +363,7 @@ def _news_of(batches: list[NewsBatch], n_symbols: int, grid: Grid, params: Param
     tiers, by_category, other, states, first_weight, copy_weight = p.arrays
     return News(
         np.searchsorted(symbol[order], np.arange(n_symbols + 1)).astype(np.int64),
+        np.zeros(len(symbol), np.int32),
         known[order],
         gone[order],
         first_known[order],

@@ -38,7 +38,7 @@ from catalyst.research.trade_kernels_layout import (
     Tape,
 )
 from catalyst.research.trade_kernels_ledger import book_fill_nb, sweep_nb
-from catalyst.research.trade_kernels_tape import after_nb, turned_nb
+from catalyst.research.trade_kernels_tape import after_nb, known_nb, turned_nb
 from catalyst.strategy.clock import DAY_NS
 from catalyst.strategy.values import Bytes, Floats
 
@@ -199,7 +199,8 @@ def trade_nb(  # noqa: C901, PLR0912, PLR0915 - calls that pass whole tapes cost
                         if r < news_start[symbol + 1] and news_known[r] <= asof:
                             turned = turned_nb(
                                 news,
-                                symbol,
+                                r,
+                                news_start[symbol + 1],
                                 e["decided"],
                                 asof,
                                 session["news_after"],
@@ -243,10 +244,13 @@ def trade_nb(  # noqa: C901, PLR0912, PLR0915 - calls that pass whole tapes cost
                 n_open = kept
                 equity = cash + positions_nb(entries, at, n_open)
                 lost = lost or equity <= (1.0 - trial["daily_loss_frac"]) * day_start
-            first = last = NO
-            if scan >= 0:
+            # Ranking is spared where every signal would be refused.
+            closed = lost or n_open >= trial["positions_max"]
+            closed = closed or entries_today >= trial["entries_a_day"]
+            closed = closed or (flatten >= 0 and asof >= flatten - trial["quiet_ns"])
+            first = last = n = NO
+            if scan >= 0 and not closed:
                 first, last = scan_start[scan], scan_start[scan + 1]
-            n = 0
             if last > first:
                 n = rank_nb(
                     finalists,
@@ -265,11 +269,9 @@ def trade_nb(  # noqa: C901, PLR0912, PLR0915 - calls that pass whole tapes cost
                 symbol, side = f["symbol"], sides[c]
                 if side < 0 and not trial["allow_short"]:
                     continue
-                if n_open >= trial["positions_max"] or lost:
+                if n_open >= trial["positions_max"] or stopped[symbol] == s:
                     continue
-                if entries_today >= trial["entries_a_day"] or stopped[symbol] == s:
-                    continue
-                if flatten >= 0 and asof >= flatten - trial["quiet_ns"]:
+                if entries_today >= trial["entries_a_day"]:
                     continue
                 busy = False
                 for k in range(n_open):
@@ -317,10 +319,9 @@ def trade_nb(  # noqa: C901, PLR0912, PLR0915 - calls that pass whole tapes cost
                 e["next_seen"] = after_nb(
                     bars, bar_start[symbol], bar_start[symbol + 1], f["last_bar"]
                 )
-                r = news_start[symbol]
-                while r < news_start[symbol + 1] and news_known[r] <= asof:
-                    r += 1
-                e["next_news"] = r
+                e["next_news"] = known_nb(
+                    news_known, news_start[symbol], news_start[symbol + 1], asof
+                )
                 k = n_open
                 while k > 0 and entries[at[k - 1]]["symbol"] > symbol:
                     at[k] = at[k - 1]

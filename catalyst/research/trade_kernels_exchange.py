@@ -278,10 +278,9 @@ def _settled_nb(book: Records, n: int) -> int:
         row = book[i]
         busy = busy or row["given"] > 0 or (row["triggered"] != 0 and kept >> i & 1 != 0)
     stay = kept
-    lefts = np.zeros(n, np.int64)
     for i in range(n):
         row = book[i]
-        lefts[i] = row["left"]
+        row["rest"] = row["left"]
         if not busy or not kept >> i & 1:
             continue
         if row["role"] == ENTRY_ROLE or row["leg"] < 0 or not row["live"]:
@@ -298,11 +297,11 @@ def _settled_nb(book: Records, n: int) -> int:
                 stopped = stopped or p["triggered"] != 0
         if (left <= 0 or stopped) and not parent_alive:
             stay &= ~(1 << i)
-        lefts[i] = max(left, 0)
+        row["rest"] = max(left, 0)
     m = 0
     for i in range(n):
         if stay >> i & 1:
-            book[i]["left"] = lefts[i]
+            book[i]["left"] = book[i]["rest"]
             if m != i:
                 book[m] = book[i]
             m += 1

@@ -92,12 +92,13 @@ four bits each, the first in the highest.
 """
 
 ORDER = _record(
-    "id role kind side quantity given leg extended submitted parent left live triggered",
+    "id role kind side quantity given leg extended submitted parent left rest live triggered",
     "limit stop",
 )
 """An order, in the strategy's list or in the book; ``parent`` is -1 without one.
 
-``given`` is the quantity before the fills of an instant; ``left`` and what follows are the book's.
+In the list, ``given`` is the quantity before the fills of an instant; in the book, what a bar has
+filled. ``left`` and what follows are the book's.
 """
 
 FILL = _record("order role leg side quantity fee filled slippage", "price")
@@ -191,6 +192,8 @@ class News(NamedTuple):
     ----------
     start : int64[m + 1]
         Rows of each symbol.
+    symbol : int32[n]
+        Zeros: rows are handed to kernels one symbol at a time.
     known, gone, first_known, published : int64[n]
         When a version became known, when a later one took its place, when the first was known,
         when it happened.
@@ -205,6 +208,7 @@ class News(NamedTuple):
     """
 
     start: Ints
+    symbol: Indices
     known: Ints
     gone: Ints
     first_known: Ints

@@ -7,7 +7,7 @@ are traded by a compiled loop; the others are replayed. Which of the two ran cha
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from catalyst.data.calendar import day_to_date
 from catalyst.data.feed import Feed
@@ -20,7 +20,7 @@ from catalyst.research.compiled_outcomes import (
     compiled_outcome,
     compiled_summary,
 )
-from catalyst.research.compiled_trials import group_key, trade
+from catalyst.research.compiled_trials import group_key, shared_part, trade
 from catalyst.research.finalists import Finals, record_finals
 from catalyst.research.outcome import Outcome, outcome_of
 from catalyst.research.together import Progress, replay_together
@@ -31,8 +31,8 @@ from catalyst.strategy.values import Session
 _TOGETHER = 32
 """Variants a pass: each keeps its account's rows in memory until they are written."""
 
-_WORTH = 4
-"""Fewer trials of a group are replayed: the pass that records for them takes as long as one."""
+_WORTH = 8
+"""Fewer trials of a group are replayed: a pass that records takes as long, and two are anyway."""
 
 _DEPTHS = (20, 60)
 """Bars of volume that are recorded: the specification's, or as many as there may be."""
@@ -84,12 +84,14 @@ def run_trials(
     found: dict[int, Outcome] = {}
     checks: list[int] = []
     with unchanged(lake.root, TABLES):
+        digest = lake.digest() if groups else ""
         for places in groups:
             feed = Feed(lake, timeframe, symbols, sources)
-            finals = _finals(feed, [variants[k] for k in places], (_date(start), _date(end)), told)
+            some = [variants[k] for k in places]
+            finals = _finals(feed, some, (_date(start), _date(end)), digest, told)
             done = _compiled(finals, variants, places)
             if counted is not None:
-                _count(finals, {k: variants[k] for k in done}, done, counted)
+                _count(finals, variants, done, digest, counted)
             found |= done
             compiled = sorted(done)
             chosen = chosen_checks([variants[k] for k in compiled], [done[k] for k in compiled])
@@ -128,17 +130,39 @@ def _groups(variants: Sequence[Params]) -> list[list[int]]:
 
 
 def _finals(
-    feed: Feed, variants: Sequence[Params], span: tuple[dt.date | None, dt.date | None], told: _Told
+    feed: Feed,
+    variants: Sequence[Params],
+    span: tuple[dt.date | None, dt.date | None],
+    digest: str,
+    told: _Told,
 ) -> Finals:
     most = max(params.risk.volume_bars for params in variants)
     depth = next(depth for depth in _DEPTHS if depth >= most)
+    params = shared_part(variants[0])
+    asked = tuple(None if names is None else tuple(names) for names in (feed.symbols, feed.sources))
+    key = (str(feed.lake.root), digest, feed.timeframe, *asked, *span, params.hash, depth)
     tell = told.next_pass()
+    if key not in _KEPT:
+        # A worker is sent its variants in parts, and the next part asks for the same pass.
+        _KEPT.clear()
+        _KEPT[key] = record_finals(
+            feed, params, feed.span(*span), depth=depth, progress=_by_date(tell)
+        )
+    return _KEPT[key]
+
+
+_KEPT: dict[tuple[object, ...], Finals] = {}
+
+
+def _by_date(tell: Progress | None) -> Callable[[int, int, Session], None] | None:
+    if tell is None:
+        return None
+    progress = tell
 
     def recorded(done: int, total: int, session: Session) -> None:
-        if tell is not None:
-            tell(done, total, day_to_date(session.day))
+        progress(done, total, day_to_date(session.day))
 
-    return record_finals(feed, variants[0], feed.span(*span), depth=depth, progress=recorded)
+    return recorded
 
 
 def _compiled(finals: Finals, variants: Sequence[Params], places: list[int]) -> dict[int, Outcome]:
@@ -151,10 +175,13 @@ def _compiled(finals: Finals, variants: Sequence[Params], places: list[int]) -> 
 
 
 def _count(
-    finals: Finals, variants: dict[int, Params], outcomes: dict[int, Outcome], ledger: SearchLedger
+    finals: Finals,
+    variants: Sequence[Params],
+    outcomes: dict[int, Outcome],
+    digest: str,
+    ledger: SearchLedger,
 ) -> None:
     lake = finals.feed.lake
-    digest = lake.digest()
     trials = [
         trial_of(compiled_summary(finals, outcome, digest), variants[k], lake, outcome)
         for k, outcome in outcomes.items()
