@@ -27,6 +27,7 @@ from catalyst.research.sweep import Chunk, Span, Workers, run_chunk
 from catalyst.research.sweep_folder import Sweep, sweep
 from catalyst.research.sweep_grid import Grid, read_grid
 from catalyst.research.sweep_points import count_points, searched
+from catalyst.research.sweep_records import sweep_records
 from catalyst.research.trial_records import lake_trials
 
 if TYPE_CHECKING:
@@ -407,3 +408,16 @@ def test_the_command_tells_what_luck_would_reach(tmp_path: Path) -> None:
     assert (shown.returncode, shown.stderr) == (0, "")
     assert json.loads(shown.stdout) == whole().summary
     assert len(list((tmp_path / "runs").glob("sweep-mine-*/sweep.json"))) == 1
+
+
+def test_mlflow_is_told_of_all_trials_in_one_run_and_of_the_best_nested_in_it() -> None:
+    done = whole()
+    parent, nested = sweep_records(done, lake="small")
+    best = done.summary["best"]
+
+    assert parent.files["trials.parquet"] == done.folder / "trials.parquet"
+    assert parent.metrics["trials"] == 4
+    assert parent.metrics["best_net_pnl"] == best["figures"]["net_pnl"]
+    assert nested[0].name == f"trial {best['trial']}"
+    assert nested[0].params["risk.stop_frac"] == str(best["values"]["risk.stop_frac"])
+    assert nested[0].tags["params_hash"] == best["params_hash"]

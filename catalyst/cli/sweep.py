@@ -38,7 +38,7 @@ EPILOG = """
     catalyst sweep examples/sweep_exits.yaml                 # over the bundled synthetic sample
     catalyst sweep grid.yaml --lake my-lake --timeframe 1d --out runs/my-sweep
     catalyst sweep grid.yaml --out runs/my-sweep --resume    # go on after an interrupt or a crash
-    catalyst sweep grid.yaml --workers 1
+    catalyst sweep grid.yaml --experiment exits              # and log it in MLflow
     catalyst sweep grid.yaml --cluster tcp://10.0.0.5:8786   # on the workers of a Dask scheduler
 """
 _SHOWN = 5
@@ -74,6 +74,10 @@ def command(
     ] = False,
     workers: WorkersOption = None,
     cluster: ClusterOption = None,
+    experiment: Annotated[
+        str | None,
+        typer.Option("--experiment", help="Log the sweep in this experiment of MLflow."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print sweep.json instead of a table.")
     ] = False,
@@ -102,6 +106,8 @@ def command(
             force=force,
             tell=tell,
         )
+    if experiment is not None:
+        _log(done, asked, experiment)
     if as_json:
         typer.echo(json.dumps(done.summary, indent=2))
     else:
@@ -192,6 +198,20 @@ def told_how_to_resume(target: Path) -> Iterator[None]:
             f"finished trials are kept in {target}: go on with --out {target} --resume", err=True
         )
         raise
+
+
+def _log(done: Sweep, asked: Asked, experiment: str) -> None:
+    from catalyst.research.sweep_records import log_sweep
+
+    name = asked.lake.root.resolve().name
+    with console().status("logging in MLflow ...") as status:
+        log_sweep(
+            done,
+            lake=name,
+            experiment=experiment,
+            tell=lambda text: status.update(f"{text} ..."),
+        )
+    typer.echo(f"logged in MLflow, experiment {experiment}: see it with catalyst mlflow", err=True)
 
 
 def _show(done: Sweep) -> None:
