@@ -184,3 +184,17 @@ def test_a_default_that_is_computed_from_a_lake_is_named() -> None:
 
     assert [one.name for one in impurities(score)] == ["default level of score"]
     assert impurities(plain) == []
+
+
+def test_a_constant_that_two_modules_import_from_a_third_is_no_endless_question(
+    tmp_path: Path,
+) -> None:
+    line = "from catalyst.strategy.clock import MINUTE_NS"
+    _module(tmp_path, "another_of_mine", line)
+    mine = _module(
+        tmp_path,
+        "one_of_mine",
+        f"{line}\n\ndef early(view, rows, params):\n    return view.asof_ns < MINUTE_NS\n",
+    )
+
+    assert impurities(mine.early) == []

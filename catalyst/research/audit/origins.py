@@ -158,10 +158,12 @@ class _Scope:
         module = sys.modules.get(getattr(value, "__module__", "") or "")
         if callable(value):
             return _TYPED
-        # Imported by name: where it was made is in the other module.
+        # Imported by name: where it was made is in the other module. One that imported it, too,
+        # would only ask back.
         for other in _users_modules(self.names, module):
-            if vars(other).get(name) is value and (scope := _module_scope(other)):
-                return scope.name(name, 0) if name in scope.bound else _UNKNOWN
+            scope = _module_scope(other) if vars(other).get(name) is value else None
+            if scope is not None and any(one is not None for one in scope.bound.get(name, ())):
+                return scope.name(name, 0)
         return _UNKNOWN
 
     def of(self, node: ast.expr, depth: int = 0) -> Origin:
