@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import linecache
 import zlib
 from collections.abc import Callable
@@ -187,14 +188,16 @@ def test_a_default_that_is_computed_from_a_lake_is_named() -> None:
 
 
 def test_a_constant_that_two_modules_import_from_a_third_is_no_endless_question(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line = "from catalyst.strategy.clock import MINUTE_NS"
-    _module(tmp_path, "another_of_mine", line)
-    mine = _module(
-        tmp_path,
-        "one_of_mine",
-        f"{line}\n\ndef early(view, rows, params):\n    return view.asof_ns < MINUTE_NS\n",
+    text = (
+        "from catalyst.strategy.clock import MINUTE_NS\n"
+        "def early(view, rows, params):\n    return view.asof_ns < MINUTE_NS\n"
     )
+    names = ("early_one", "early_two")
+    for name in names:
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    modules = [importlib.import_module(name) for name in names]
 
-    assert impurities(mine.early) == []
+    assert [impurities(module.early) for module in modules] == [[], []]
