@@ -308,7 +308,8 @@ def test_a_run_s_verdict_is_the_same_each_time() -> None:
 
 def ranked(value: float, *, days: int = 60) -> Draws:
     drawn = value + np.random.default_rng(1).normal(size=2_000) * 0.02
-    return Draws(value, drawn, count=600, days=days)
+    above = float(scipy.stats.norm.sf(value / 0.02))
+    return Draws(value, drawn, count=600, days=days, above=above, below=1 - above)
 
 
 CLOSE = Horizon("close", "to the close", 1)

@@ -22,12 +22,13 @@ from catalyst.data.report.values import Horizon, Interval
 from catalyst.data.sample import simulate
 from catalyst.data.sample_lake import write_sample
 from catalyst.errors import InputError
+from catalyst.research.bootstrap import rank_draws
 from catalyst.research.forward_returns import forward_returns, horizons_of
 from catalyst.research.monotonicity import monotonicity
 from catalyst.research.result import Result
 from catalyst.research.score_tables import fifths, quantiles, ranks
 from catalyst.research.score_truth import ScoreTruth, score_truth
-from catalyst.research.score_verdict import p_value, score_verdict
+from catalyst.research.score_verdict import score_verdict
 from catalyst.research.scored_rows import scored_rows
 from catalyst.research.tape import tape_of
 
@@ -126,8 +127,8 @@ def test_many_scores_tried_take_the_edge_of_one_away() -> None:
     tried = math.ceil(0.025 / found.p_better) + 1
 
     again = score_verdict(
-        truth("good").cards[0].by_level.correlations[4].interval,
-        error=_error(),
+        truth("good").cards[0].by_level.correlations[3].interval,
+        chances=(found.p_better, found.p_worse),
         horizon=CLOSE,
         scores_tried=tried,
     )
@@ -135,14 +136,6 @@ def test_many_scores_tried_take_the_edge_of_one_away() -> None:
     assert found.word == "supported"
     assert again.word == "not shown"
     assert f"multiplied by the {tried:,} different scores" in again.reasons[1]
-
-
-def _error() -> float:
-    """The standard error that the named test of the good score rests on."""
-    from scipy.stats import t
-
-    named = truth("good").named
-    return float(named.ic / t.isf(truth("good").verdict.p_better, named.days - 1))
 
 
 def test_a_score_tried_no_times_is_refused() -> None:
@@ -165,7 +158,9 @@ def test_the_bucket_means_add_up_to_the_mean_of_all_rows() -> None:
 
 
 def test_under_twenty_days_nothing_is_claimed() -> None:
-    verdict = score_verdict(Interval(0.9, math.nan, math.nan, 500, 19), error=0.01, horizon=CLOSE)
+    verdict = score_verdict(
+        Interval(0.9, math.nan, math.nan, 500, 19), chances=(math.nan, math.nan), horizon=CLOSE
+    )
 
     assert verdict.word == "not shown"
     assert "20 days are needed" in verdict.reasons[0]
@@ -173,17 +168,38 @@ def test_under_twenty_days_nothing_is_claimed() -> None:
 
 def test_a_score_that_never_varies_is_not_shown() -> None:
     verdict = score_verdict(
-        Interval(math.nan, math.nan, math.nan, 500, 60), error=math.nan, horizon=CLOSE
+        Interval(math.nan, math.nan, math.nan, 500, 60), chances=(math.nan, math.nan), horizon=CLOSE
     )
 
     assert verdict.word == "not shown"
     assert verdict.reasons[0].startswith("No two signals of one decision differ")
 
 
-def test_few_days_make_a_larger_p_value_than_many() -> None:
-    assert p_value(2.0, 1.0, days=20) > p_value(2.0, 1.0, days=2_000)
-    assert p_value(2.0, 1.0, days=2_000) == pytest.approx(0.0228, abs=2e-4)
-    assert p_value(-2.0, 1.0, days=60, sides=2) == pytest.approx(2 * p_value(2.0, 1.0, days=60))
+def test_the_named_test_keeps_its_level_where_few_days_are_much_busier_than_others() -> None:
+    rng = np.random.default_rng(8)
+    claimed = 0
+    for seed in range(200):
+        # Of 25 days some have two scans and some fifty, of the same scores and returns each time.
+        scans = np.clip(rng.lognormal(2.0, 1.2, 25), 1, 50).astype(int)
+        day = np.repeat(np.arange(25), 4 * scans)
+        decision = np.repeat(np.arange(scans.sum()), 4)
+        score, returns = rng.normal(size=(2, 25, 4))
+        which = np.tile(np.arange(4), scans.sum())
+
+        found = rank_draws(score[day, which], returns[day, which], decision, day, seed=seed)
+        claimed += found.above <= 0.025
+
+    # 11 or more of 200 have a chance of 1.4 % at the level of 2.5 %.
+    assert claimed <= 10
+
+
+def test_signs_are_flipped_for_days_of_a_block_together() -> None:
+    x, day = np.tile([1.0, 2.0], 60), np.repeat(np.arange(60), 2)
+
+    alone, blocks = (rank_draws(x, x, day, day, seed=1, block=block) for block in (1, 20))
+
+    assert alone.above < 0.001
+    assert blocks.above == pytest.approx(1 / 8, abs=0.02)
 
 
 def test_a_rise_at_every_step_is_found_and_pure_luck_seldom() -> None:

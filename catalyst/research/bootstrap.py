@@ -13,6 +13,8 @@ from catalyst.data.report.values import Interval
 from catalyst.strategy.values import Floats, Ints
 
 RESAMPLES = 2_000
+FLIPS = 9_999
+"""More than resamples: a p-value is multiplied by how many scores were tried."""
 FEWEST_DAYS = 20
 """Below so many days an interval would be a guess, and there is none."""
 _TAILS = (2.5, 97.5)
@@ -88,12 +90,17 @@ class Draws:
         Finite values only; empty where too few days leave nothing to draw from.
     count, days
         How many values it rests on, and from how many days.
+    above, below
+        One-sided p-values: how likely a figure so far above, or below, zero is if the sign of each
+        day were by chance; NaN where too few days leave nothing to draw from.
     """
 
     value: float
     drawn: Floats
     count: int
     days: int
+    above: float = math.nan
+    below: float = math.nan
 
     @property
     def interval(self) -> Interval:
@@ -112,7 +119,13 @@ class Draws:
 def rank_draws(
     x: Floats, y: Floats, within: Ints, days: Ints, *, seed: int, block: int = 1
 ) -> Draws:
-    """Return what `rank_correlation` returns, with its resamples."""
+    """Return what `rank_correlation` returns, with its resamples and p-values.
+
+    The p-values flip the sign of each day's covariance by chance, blocks of days together. With few
+    days, some of them much busier than others, an error taken from the resamples claims twice as
+    often as it says; flipped signs keep the level. Source: the wild bootstrap over clusters, with
+    the null imposed and Rademacher's weights (Cameron, Gelbach and Miller 2008).
+    """
     known = np.isfinite(x) & np.isfinite(y)
     # One pair alone has no rank: it says nothing, and is not counted as if it did.
     _, group, sizes = np.unique(within[known], return_inverse=True, return_counts=True)
@@ -135,7 +148,16 @@ def rank_draws(
     if len(names) < FEWEST_DAYS:
         return Draws(value, np.zeros(0), nothing.count, nothing.days)
     drawn = _pearson(drawn_sums(sums, seed=seed, block=block))
-    return Draws(value, drawn[np.isfinite(drawn)], nothing.count, nothing.days)
+    above, below = _flipped(sums[:, 0], seed=seed, block=block)
+    return Draws(value, drawn[np.isfinite(drawn)], nothing.count, nothing.days, above, below)
+
+
+def _flipped(sums: Floats, *, seed: int, block: int) -> tuple[float, float]:
+    flipped = np.einsum("bd,d->b", _signs(len(sums), seed, block), sums)
+    # Equal but for rounding counts as reached.
+    total, slack = float(sums.sum()), _NO_SPREAD * float(np.abs(sums).sum())
+    above, below = (flipped >= total - slack).sum(), (flipped <= total + slack).sum()
+    return (float(above) + 1) / (FLIPS + 1), (float(below) + 1) / (FLIPS + 1)
 
 
 def _pearson(sums: Floats) -> Floats:
@@ -170,7 +192,16 @@ def _times(days: int, seed: int, block: int) -> Floats:
     starts = np.random.default_rng([seed, days, block]).integers(0, days, (RESAMPLES, blocks))
     draws = (starts[:, :, None] + np.arange(block)).reshape(RESAMPLES, -1)[:, :days] % days
     cells = draws + np.arange(RESAMPLES)[:, None] * days
-    times = np.bincount(cells.ravel(), minlength=RESAMPLES * days).reshape(RESAMPLES, days)
-    times = times.astype(np.float64)
+    counts = np.bincount(cells.ravel(), minlength=RESAMPLES * days)
+    times: Floats = counts.reshape(RESAMPLES, days).astype(np.float64)
     times.setflags(write=False)
     return times
+
+
+@lru_cache(maxsize=4)
+def _signs(days: int, seed: int, block: int) -> Floats:
+    blocks = -(-days // block)
+    drawn = np.random.default_rng([seed, days, block, 1]).integers(0, 2, (FLIPS, blocks))
+    signs: Floats = np.repeat(2.0 * drawn - 1.0, block, axis=1)[:, :days]
+    signs.setflags(write=False)
+    return signs

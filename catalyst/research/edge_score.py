@@ -9,7 +9,7 @@ from catalyst.research.bootstrap import Draws, rank_draws
 from catalyst.research.edge_leg import Leg, untold
 from catalyst.research.forward_returns import named_horizon
 from catalyst.research.result import Result
-from catalyst.research.score_verdict import p_value, score_verdict
+from catalyst.research.score_verdict import score_verdict
 from catalyst.research.scored_rows import scored_rows
 from catalyst.research.tape import tape_of
 
@@ -72,13 +72,13 @@ def judged(draws: Draws, horizon: Horizon, *, n_scores: int) -> Score:
     n_scores
         As in `score_of`.
     """
-    found, error = draws.interval, draws.error
-    verdict = score_verdict(found, error=error, horizon=horizon, scores_tried=n_scores)
+    found, chances = draws.interval, (draws.above, draws.below)
+    verdict = score_verdict(found, chances=chances, horizon=horizon, scores_tried=n_scores)
     leg = Leg(
         verdict.word,
         *(found.value, found.low, found.high),
         verdict.p_better,
-        p_value(found.value, error, days=found.days),
+        draws.above,
         n_scores,
         *(found.count, found.days),
     )

@@ -28,7 +28,7 @@ from catalyst.research.score_tables import (
     ranks,
     score_table,
 )
-from catalyst.research.score_verdict import ScoreVerdict, explored_sentence, p_value, score_verdict
+from catalyst.research.score_verdict import ScoreVerdict, explored_sentence, score_verdict
 from catalyst.research.scored_rows import ScoredRows, scored_rows
 from catalyst.research.tape import tape_of
 from catalyst.strategy.values import Floats
@@ -176,7 +176,7 @@ def score_truth(
     horizons, place = found.horizons, named_horizon(tape)
     most = min(result.params.screen.final_count, MOST_RANKS)
     cards: list[ScoreCard] = []
-    error = math.nan
+    chances = math.nan, math.nan
     for population, rows in (
         (_SIGNALS, found.signals),
         (_CANDIDATES, found.candidates),
@@ -187,7 +187,7 @@ def score_truth(
             tell(name)
             drawn = correlations(score, rows, horizons, seed=seed)
             if not cards:
-                error = drawn[place].error
+                chances = drawn[place].above, drawn[place].below
             # Candidates are many at once, and their first five say little of the rest.
             among = (
                 fifths(score, rows.decision)
@@ -209,7 +209,7 @@ def score_truth(
     return ScoreTruth(
         score_verdict(
             cards[0].by_level.correlations[place].interval,
-            error=error,
+            chances=chances,
             horizon=horizons[place],
             scores_tried=scores_tried,
         ),
@@ -245,7 +245,7 @@ def _tests(
                 ic=interval.value,
                 low=interval.low,
                 high=interval.high,
-                p_value=p_value(one.value, one.error, days=one.days, sides=2),
+                p_value=min(2.0 * min(one.above, one.below), 1.0),
                 rising=order.rising,
                 falling=order.falling,
                 spread_bps=order.spread.value,

@@ -47,31 +47,8 @@ class Tested(Protocol):
         """Return its p-value, NaN where nothing could be told."""
 
 
-def p_value(value: float, error: float, *, days: int, sides: Literal[1, 2] = 1) -> float:
-    """Return how likely so large a figure is if the truth is zero; NaN where it can't be told.
-
-    Student's t with one degree of freedom less than there are days: few days make heavier tails
-    than the normal law has.
-
-    Parameters
-    ----------
-    value, error
-        The figure and its standard error.
-    days
-        From how many days; they, and not rows, are the sample size.
-    sides
-        1: as large and positive; 2: as large either way.
-    """
-    from scipy.stats import t
-
-    if not (math.isfinite(value) and error > 0) or days < FEWEST_DAYS:
-        return math.nan
-    found = value / error if sides == 1 else abs(value / error)
-    return float(t.sf(found, days - 1)) * sides
-
-
 def score_verdict(
-    found: Interval, *, error: float, horizon: Horizon, scores_tried: int = 1
+    found: Interval, *, chances: tuple[float, float], horizon: Horizon, scores_tried: int = 1
 ) -> ScoreVerdict:
     """Judge the test named beforehand: confidence of signals over its horizon.
 
@@ -79,18 +56,16 @@ def score_verdict(
     ----------
     found
         Rank correlation within a decision.
-    error
-        Its standard error.
+    chances
+        One-sided p-values that it is so far above, and so far below, zero by luck: NaN where that
+        can't be told (`catalyst.research.bootstrap.Draws`).
     horizon
         Of the returns.
     scores_tried
         Different scores tried on these sessions, this one included.
     """
     over = horizon.label if horizon.label.startswith("to ") else f"over {horizon.label}"
-    better, worse = (
-        min(p_value(way * found.value, error, days=found.days) * scores_tried, 1.0)
-        for way in (1, -1)
-    )
+    better, worse = (min(chance * scores_tried, 1.0) for chance in chances)
     words: tuple[Word, Word, Word] = ("supported", "contradicted", "not shown")
     word = words[0] if better <= LEVEL else words[1] if worse <= LEVEL else words[2]
     those = "of signals of one decision, those with higher confidence did"
