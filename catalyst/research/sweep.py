@@ -17,6 +17,7 @@ from catalyst.data.lake import Lake
 from catalyst.data.search_ledger import DEFAULT, Counting, ledger_of
 from catalyst.data.version import code_version
 from catalyst.errors import ComponentError, InputError, LakeError
+from catalyst.research.compiled_trials import group_key
 from catalyst.research.outcome import Outcome
 from catalyst.research.sweep_grid import Grid
 from catalyst.research.sweep_parts import Came, Parts
@@ -28,6 +29,9 @@ from catalyst.research.trials import run_trials
 from catalyst.strategy.params import Params
 
 _CHUNK = 32
+#: Trials that are traded by a compiled loop after one pass: so few that it isn't worth it, and so
+#: many that what a kill may cost stays small.
+_SHARED, _MOST_SHARED = 8, 256
 _CHUNK_OF_CLUSTER = 8
 
 Tell = Callable[[float, int], None]
@@ -177,15 +181,23 @@ class _Run:
         return self.workers.cluster is None and (self.workers.processes == 1 or chunks == 1)
 
     def _chunks(self, variants: Sequence[Params]) -> list[Chunk]:
-        if self.workers.cluster is not None:
-            size, expected = _CHUNK_OF_CLUSTER, (code_version(), self.digest)
-        else:
-            count = self.workers.processes or cores()
-            size, expected = min(_CHUNK, -(-len(variants) // count)), None
+        on_cluster = self.workers.cluster is not None
+        expected = (code_version(), self.digest) if on_cluster else None
         root = str(self.lake.root.absolute())
+        count = 1 if on_cluster else self.workers.processes or cores()
+        most = _CHUNK_OF_CLUSTER if on_cluster else _CHUNK
+        groups: dict[tuple[object, ...] | None, list[Params]] = {}
+        for params in variants:
+            groups.setdefault(group_key(params), []).append(params)
+        # Trials that share a pass stay together: each further chunk of them may take one more.
+        shared = [g for key, g in groups.items() if key is not None and len(g) >= _SHARED]
+        alone = [p for key, g in groups.items() if key is None or len(g) < _SHARED for p in g]
+        parts = [(group, max(most, _SHARED, -(-len(group) // count))) for group in shared]
+        parts.append((alone, max(min(most, -(-len(alone) // count)), 1)))
         return [
-            Chunk(root, tuple(variants[k : k + size]), self.span, expected)
-            for k in range(0, len(variants), max(size, 1))
+            Chunk(root, tuple(part[k : k + size]), self.span, expected)
+            for part, size in ((g, min(size, _MOST_SHARED)) for g, size in parts)
+            for k in range(0, len(part), size)
         ]
 
     def _done(self, chunk: Chunk, found: list[Came]) -> None:
