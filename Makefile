@@ -117,7 +117,7 @@ $(COMPLETE): requirements.lock pyproject.toml
 	    echo 'No usable Python among:' $(CANDIDATES) '- install Python 3.11 or newer with its venv' \
 	        'module (Debian, Ubuntu: apt install python3-venv), or name one: make PYTHON=/path/to/python3.' >&2; \
 	    exit 2; }
-	@echo 'Installing what requirements.lock names (1.3 GB on disk; seconds on a fast line).'
+	@echo 'Installing what requirements.lock names (1.7 GB on disk; seconds on a fast line).'
 	@{ $(PIP) install --quiet 'uv==$(UV_VERSION)' \
 	    && $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock \
 	    && $(UV) pip install --quiet --python $(BIN)/python --no-deps -e .; } || { \
