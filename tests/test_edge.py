@@ -45,6 +45,7 @@ def outcome(returns: Series, **given: Any) -> Outcome:  # noqa: ANN401 - any fie
         "days": np.arange(n) + 16_000,
         "market": np.zeros(n),
         "exposure": np.full(n, 0.5),
+        "beside": np.zeros(n),
         "costs": np.zeros(n),
         "metrics": dict.fromkeys(METRICS, None) | {"n_trades": 500.0},
     }

@@ -296,7 +296,8 @@ def made_up(pnl: list[float], days: int) -> pl.DataFrame:
 def first_sentence(pnl: list[float], days: int) -> tuple[str, str]:
     summary = {**small_run().summary, "synthetic": None}
     curve = small_run().benchmarks
-    found = verdict_of(summary, made_up(pnl, days), curve, np.zeros(curve.height), seed=1, block=1)
+    nothing = np.zeros(curve.height)
+    found = verdict_of(summary, made_up(pnl, days), curve, nothing, nothing, seed=1, block=1)
     return found.tone, found.sentences[0]
 
 
@@ -325,9 +326,8 @@ def test_a_run_without_trades_says_what_binds() -> None:
     run = replay(small_lake(), Params.load("spec").replace(price_max=1.5))
     trades = closed_trades(run)
 
-    found = verdict_of(
-        run.summary, trades, run.benchmarks, np.zeros(run.benchmarks.height), seed=1, block=1
-    )
+    nothing = np.zeros(run.benchmarks.height)
+    found = verdict_of(run.summary, trades, run.benchmarks, nothing, nothing, seed=1, block=1)
 
     assert found.tone == "none"
     assert found.sentences[0] == "There are no trades, so there is nothing to judge."

@@ -103,9 +103,14 @@ class Recorder:
         self._pending_fills += fills
 
     def decided(
-        self, decision: Decision, state: PortfolioState, adjustments: tuple[Adjustment, ...]
+        self,
+        decision: Decision,
+        state: PortfolioState,
+        adjustments: tuple[Adjustment, ...],
+        *,
+        market: float,
     ) -> None:
-        """Write one decision and the state after it."""
+        """Write one decision, the state after it, and the growth of all symbols held equally."""
         for adjustment in adjustments:
             self._adjust(adjustment)
         self._remember(decision)
@@ -130,6 +135,7 @@ class Recorder:
                 state.cash_micro + positions,
                 len(held),
                 self._seq,
+                market,
             ),
         )
         marks = dict(state.marks)
@@ -282,16 +288,7 @@ class Recorder:
                 name,
                 asof_ns,
                 side,
-                s.confidence,
-                s.catalyst_score,
-                s.direction,
-                s.pattern_score,
-                s.technical_score,
-                s.volume_score,
-                s.entry,
-                s.stop,
-                s.target_1,
-                s.target_2,
+                *s[3:13],
                 reward,
                 s.size_frac,
                 "+".join(category_names(s.categories)),

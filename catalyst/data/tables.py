@@ -159,6 +159,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("equity", _MONEY),
             ("n_positions", _COUNT),
             ("seq", _COUNT),
+            ("market", _REAL),
         ]
     ),
     "marks": pa.schema(

@@ -38,6 +38,7 @@ def compiled_outcome(finals: Finals, params: Params, compiled: Compiled) -> Outc
         grown=np.array([value / values[0] for value in values[1:]]),
         market=finals.equal_weight,
         exposure=between_closes(exposure) if finals.grid.daily else exposure,
+        beside=days["beside"].copy(),
         costs_micro=days["fees"] + days["slippage"],
         fees_micro=int(days["fees"].sum()),
         traded_micro=compiled.traded_micro,
@@ -80,7 +81,7 @@ def check_equal(compiled: Outcome, replayed: Outcome) -> None:
     ConservationError
         If a figure differs.
     """
-    for name in ("days", "returns", "market", "exposure", "costs"):
+    for name in ("days", "returns", "market", "exposure", "beside", "costs"):
         if getattr(compiled, name).tobytes() != getattr(replayed, name).tobytes():
             raise ConservationError(_message(compiled, name))
     for name, value in replayed.metrics.items():

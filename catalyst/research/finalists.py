@@ -14,6 +14,7 @@ import numpy as np
 from catalyst.data.feed import Feed, SessionBars
 from catalyst.data.metrics import Benchmarks
 from catalyst.research.market import Market
+from catalyst.research.market_path import MarketPath
 from catalyst.research.trade_kernels_layout import (
     ACTION,
     BAR,
@@ -124,6 +125,7 @@ def record_finals(
         # A bar of a session before the first counts only if it comes late.
         taken.take_bars(-1, session, feed.grid, market.bars_today, after_ns=sessions[0].pre_ns)
         market.close_session()
+    market.path = MarketPath()
     benchmarks = Benchmarks()
     growth = []
     active = np.empty(0, np.int32)
@@ -160,7 +162,7 @@ def _record_session(
     ends = bar_ends(session, grid)
     nobody = np.empty(0, np.int32)
     empty = Look(session.pre_ns, nobody, market.survey(session.pre_ns), scan=False, choose=False)
-    taken.open_session(market.look(empty), ends, scans)
+    taken.open_session(market.look(empty), ends, scans, market.path)
     for asof_ns in sorted(scans):
         survey = market.survey(asof_ns)
         taken.news_after_ns(survey.news_after_ns)
@@ -180,7 +182,7 @@ class _Taken:
     depth: int
     patterns: dict[tuple[int, int, int], int] = field(default_factory=dict)
     sessions: list[tuple[int, ...]] = field(default_factory=list)
-    instants: list[tuple[int, ...]] = field(default_factory=list)
+    instants: list[tuple[float, ...]] = field(default_factory=list)
     opens: list[int] = field(default_factory=list)
     scan_start: list[int] = field(default_factory=lambda: [0])
     finalists: list[tuple[float, ...]] = field(default_factory=list)
@@ -189,7 +191,9 @@ class _Taken:
     actions: list[tuple[int, int, int, float]] = field(default_factory=list)
     n_scans: int = 0
 
-    def open_session(self, view: MarketView, ends: Sequence[int], scans: set[int]) -> None:
+    def open_session(
+        self, view: MarketView, ends: Sequence[int], scans: set[int], path: MarketPath
+    ) -> None:
         session, grid = view.session, view.grid
         first, first_open = len(self.instants), len(self.opens)
         opens = [session.pre_ns, *ends]
@@ -215,6 +219,7 @@ class _Taken:
                     int(protects),
                     int(grid.daily or state is MarketState.REGULAR),
                     int(state is MarketState.PRE_MARKET),
+                    path.at(asof_ns),
                 )
             )
         last, last_open = len(self.instants), len(self.opens)

@@ -12,6 +12,7 @@ import numpy as np
 from catalyst.data.calendar import day_to_date
 from catalyst.data.feed import Feed, SessionBars
 from catalyst.data.metrics import Jump
+from catalyst.research.market_path import MarketPath, opening_values
 from catalyst.research.matching import match
 from catalyst.strategy.clock import (
     DAY_NS,
@@ -85,6 +86,8 @@ class Market:
         bars.
     counts
         What a reader should know of the data of the whole run.
+    path
+        What all symbols held equally made, from bar to bar.
     """
 
     def __init__(self, feed: Feed, params: Params, *, exchange: Feed | None = None) -> None:
@@ -98,6 +101,7 @@ class Market:
         self.closes: Floats = np.full(m, np.nan)
         self.returns: Floats = np.full(m, np.nan)
         self.counts = Counts()
+        self.path = MarketPath()
         self._asof_ns = 0
         self._news_ns = 0
         self._news = empty_news()
@@ -125,7 +129,7 @@ class Market:
                 self.read_ahead(before[k + 1])
             self._push_until(session.post_ns)
             self.close_session()
-        self.counts = Counts()
+        self.counts, self.path = Counts(), MarketPath()
 
     def open_session(self, session: Session) -> None:
         """Begin a session: yesterday's coarser bars, today's splits, universe and bars to come."""
@@ -156,6 +160,8 @@ class Market:
         self.adjusted = np.where(
             self._today.adjusted >= 0, self._today.adjusted, self.adjusted
         ).astype(np.int8)
+        opening = opening_values(self.closes, self._ex_today, self.adjusted)
+        self.path.open_session(self._today, *opening)
 
     def read_ahead(self, session: Session) -> None:
         """Read the next session's files beside this one's decisions; nothing looks at them yet."""
@@ -196,7 +202,7 @@ class Market:
         other = copy.copy(self)
         kept = {id(one): one for one in (self.params, self.feed.grid)}
         other.history = copy.deepcopy(self.history, kept)
-        other.counts = copy.deepcopy(self.counts)
+        other.counts, other.path = copy.deepcopy(self.counts), copy.copy(self.path)
         for name in ("_opened", "_late", "_unknown_splits"):
             setattr(other, name, list(getattr(self, name)))
         return other
@@ -366,13 +372,7 @@ class Market:
         some = today.start[1:] > today.start[:-1]
         close = np.full(len(some), np.nan)
         close[some] = today.traded.close[today.start[1:][some] - 1]
-        before = self.closes.copy()
-        paid = np.zeros(len(some))
-        for a in self._ex_today:
-            if a.kind == "split" and self.adjusted[a.symbol] == 0:
-                before[a.symbol] /= a.value
-            elif a.kind == "dividend" and self.adjusted[a.symbol] in (0, 1):
-                paid[a.symbol] += a.value
+        before, paid = opening_values(self.closes, self._ex_today, self.adjusted)
         self.returns = (close + paid) / before - 1.0
         split_like = (self.returns < _FELL) | (self.returns > _ROSE)
         for i in np.flatnonzero(split_like).tolist():

@@ -47,6 +47,9 @@ class Outcome:
     exposure : float64[n]
         Part of the equity that was invested, the mean over the session's instants; negative where
         shorts outweigh longs.
+    beside : float64[n]
+        What the market would have made of as much money at the same times: between two looks, what
+        all symbols held equally made, times the part of the equity that was invested at the first.
     costs : float64[n]
         Fees and slippage as a part of the equity at the session's start.
     metrics
@@ -60,13 +63,14 @@ class Outcome:
     returns: Floats
     market: Floats
     exposure: Floats
+    beside: Floats
     costs: Floats
     metrics: dict[str, float | None]
 
     @property
     def excess(self) -> Floats:
-        """Return the returns beside the market held with as much money: float64[n]."""
-        return self.returns - self.exposure * self.market
+        """Return the returns less the market held with as much money: float64[n]."""
+        return self.returns - self.beside
 
     @property
     def gross_excess(self) -> Floats:
@@ -87,6 +91,7 @@ def outcome_of(result: Result) -> Outcome:
         grown=grown,
         market=market,
         exposure=exposure_by_session(result),
+        beside=beside_by_session(result),
         costs_micro=costs,
         fees_micro=fees,
         traded_micro=traded,
@@ -101,6 +106,7 @@ def outcome_from(
     grown: Floats,
     market: Floats,
     exposure: Floats,
+    beside: Floats,
     costs_micro: Ints,
     fees_micro: int,
     traded_micro: int,
@@ -116,8 +122,8 @@ def outcome_from(
         Sessions, days since 1970.
     grown, market : float64[n]
         Growth of one dollar, in the account and in all symbols held equally.
-    exposure : float64[n]
-        As the outcome has it.
+    exposure, beside : float64[n]
+        As the outcome has them.
     costs_micro : int64[n]
         Fees and slippage, micro-dollars.
     fees_micro, traded_micro
@@ -138,21 +144,39 @@ def outcome_from(
         grown / before - 1.0,
         market / np.concatenate([market[:1], market[:-1]]) - 1.0,
         exposure,
+        beside,
         costs_micro / MICRO / (before * params.risk.initial_equity_usd),
         own,
     )
 
 
-def exposure_by_session(result: Result) -> Floats:
-    """Return the part of the equity that was invested, a mean for each session: float64[n]."""
+def beside_by_session(result: Result) -> Floats:
+    """Return what the market would have made of as much money at the same times: float64[n].
+
+    What was invested at a look is held against what came after it: a position that is left because
+    the market fell has had its share of the fall.
+    """
+    days, at, invested = _invested(result)
+    market = result.equity["market"].to_numpy()
+    made = invested[:-1] * (market[1:] / market[:-1] - 1.0)
+    return np.bincount(at[1:], weights=made, minlength=len(days)).astype(np.float64)
+
+
+def _invested(result: Result) -> tuple[Ints, Ints, Floats]:
+    """Return the sessions, the session of each look, and the part of the equity at work then."""
     days = _days(result.benchmarks, "ts")
     rows = result.equity
     value, equity = (
         rows[name].cast(pl.Float64).to_numpy() for name in ("positions_value", "equity")
     )
-    at = np.searchsorted(days, _days(rows, "ts"))
+    return days, np.searchsorted(days, _days(rows, "ts")), value / equity
+
+
+def exposure_by_session(result: Result) -> Floats:
+    """Return the part of the equity that was invested, a mean for each session: float64[n]."""
+    days, at, invested = _invested(result)
     # Summed in the order of the rows: a sum by another path may end on another bit.
-    total = np.bincount(at, weights=value / equity, minlength=len(days))
+    total = np.bincount(at, weights=invested, minlength=len(days))
     out: Floats = total / np.maximum(np.bincount(at, minlength=len(days)), 1)
     return between_closes(out) if result.summary["timeframe"] == "1d" else out
 

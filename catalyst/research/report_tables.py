@@ -20,7 +20,7 @@ from catalyst.data.story import Story
 from catalyst.data.variants import load
 from catalyst.errors import CatalystError
 from catalyst.research.explanation import stories as told
-from catalyst.research.outcome import exposure_by_session
+from catalyst.research.outcome import beside_by_session, exposure_by_session
 from catalyst.research.result import Result
 from catalyst.research.score_tables import score_tables
 from catalyst.research.sensitivity import read_sensitivity
@@ -62,7 +62,13 @@ def report_tables(result: Result, *, tell: Tell = lambda _: None) -> ReportTable
     windows, note = trade_windows(result, tape, trades)
     tell("stories of the trades")
     verdict = verdict_of(
-        summary, trades, curve, exposure_by_session(result), seed=seed, block=block
+        summary,
+        trades,
+        curve,
+        exposure_by_session(result),
+        beside_by_session(result),
+        seed=seed,
+        block=block,
     )
     stories, silence = _stories(result)
     closed = set(trades["trade_id"])

@@ -20,7 +20,7 @@ Came: TypeAlias = Outcome | str
 
 PARTS = ".parts"
 _PLAN = "plan.json"
-_SERIES = ("days", "returns", "market", "exposure", "costs")
+_SERIES = ("days", "returns", "market", "exposure", "beside", "costs")
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "params_hash": pl.String,
     "variant": pl.String,

@@ -146,7 +146,8 @@ class _Account:
                     return
                 case Decided(decision, after, adjustments):
                     self.book = self.book.changed(decision.cancels, decision.orders)
-                    self.recorder.decided(decision, after, adjustments)
+                    grown = market.path.at(decision.asof_ns)
+                    self.recorder.decided(decision, after, adjustments, market=grown)
                     answer = None
                 case Actions(_, symbols):
                     answer = market.actions_of(symbols)

@@ -103,6 +103,7 @@ def trade_nb(  # noqa: C901, PLR0912, PLR0915 - calls that pass whole tapes cost
     asks_news = False
     for k in range(trial["n_exits"]):
         asks_news = asks_news or exits[k] == NEWS_REVERSAL
+    invested, market = 0.0, 1.0
     cash = trial["initial"]
     n_open = made = n_trades = n_entries = traded = NO
     for s in range(sessions.shape[0]):
@@ -334,7 +335,10 @@ def trade_nb(  # noqa: C901, PLR0912, PLR0915 - calls that pass whole tapes cost
                     used[f["pattern"]] = s
             positions = positions_nb(entries, at, n_open)
             day["instants"] += 1
-            day["exposure"] += positions / 1e6 / ((cash + positions) / 1e6)
+            day["beside"] += invested * (instant["market"] / market - 1.0)
+            invested = positions / 1e6 / ((cash + positions) / 1e6)
+            market = instant["market"]
+            day["exposure"] += invested
         days[s]["equity"] = cash + positions_nb(entries, at, n_open)
     total["status"] = DONE
     total["n_trades"] = n_trades

@@ -28,12 +28,13 @@ SESSION = _record("pre close news_after first last first_open last_open", "")
 ``news_after``: articles first known by then don't count (daily bars).
 """
 
-INSTANT = _record("asof scan opens at_market protects bracket pre_market", "")
+INSTANT = _record("asof scan opens at_market protects bracket pre_market", "market")
 """An instant at which bars may end, or a scan.
 
 ``scan`` is its number, -1 if it is none; ``opens`` the first place in the session's opens that is
 not before it; ``at_market`` and ``protects`` as ``at_market`` and ``regular`` of a look;
-``bracket`` says whether an entry takes its protection along.
+``bracket`` says whether an entry takes its protection along; ``market`` is the growth of all
+symbols held equally.
 """
 
 FINALIST = _record(
@@ -110,8 +111,9 @@ TRADE = _record(
 )
 """A closed trade, as a row of ``trades``; ``number`` counts entries in the order they were made."""
 
-DAY = _record("equity fees slippage instants", "exposure")
-"""A session of a trial: equity at its end, costs, and the sum of exposure over its instants."""
+DAY = _record("equity fees slippage instants", "exposure beside")
+"""A session of a trial: equity at its end, costs, the sum of exposure over its instants, and what
+the market made of as much money."""
 
 TOTAL = _record("status n_trades n_entries traded", "")
 """What a trial came to: `DONE` or why not, closed trades, entries that filled, value traded."""

@@ -23,6 +23,7 @@ def verdict_of(
     trades: pl.DataFrame,
     curve: pl.DataFrame,
     exposure: Floats,
+    beside: Floats,
     *,
     seed: int,
     block: int,
@@ -39,6 +40,8 @@ def verdict_of(
         The run's table ``benchmarks``.
     exposure : float64[sessions]
         Part of the equity that was invested in each session.
+    beside : float64[sessions]
+        What the market made of as much money (`catalyst.research.outcome.Outcome`).
     seed, block
         Of the bootstrap.
     """
@@ -66,7 +69,7 @@ def verdict_of(
             if math.isfinite(usd.low)
             else f"from {_counted(usd.days, 'day')} there is no interval."
         ),
-        *_against(curve, exposure, seed=seed),
+        *_against(curve, exposure, beside, seed=seed),
         *_one_carries(trades, seed=seed, block=block),
         *_synthetic(summary),
     ]
@@ -90,29 +93,19 @@ def _first(usd: Interval, *, few: bool) -> str:
     )
 
 
-def _against(curve: pl.DataFrame, exposure: Floats, *, seed: int) -> list[str]:
+def _against(curve: pl.DataFrame, exposure: Floats, beside: Floats, *, seed: int) -> list[str]:
     if curve.height < FEWEST_DAYS:
         return []
-    values = {name: curve[name].to_numpy() for name in ("strategy", "buy_and_hold", "equal_weight")}
-    returns = {name: v[1:] / v[:-1] - 1.0 for name, v in values.items()}
-    days = np.arange(curve.height - 1, dtype=np.int64)
-    parts, signs = [], []
-    for name, label in (("buy_and_hold", "buy and hold"), ("equal_weight", "equal weight")):
-        gap = (returns["strategy"] - exposure[1:] * returns[name]) * _BPS
-        found = mean_interval(gap, days, seed=seed)
-        signs.append(found.sign)
-        parts.append(
-            f"{found.value:+.1f} bps a session to {label} (95 % from {found.low:+.1f} to "
-            f"{found.high:+.1f})"
-        )
-    told = {
-        (1, 1): "it earned more than both",
-        (-1, -1): "it earned less than both",
-        (0, 0): "it can't be told from either",
-    }.get((signs[0], signs[1]), "the two don't say the same")
-    held = f"{exposure.mean():.0%} on average"
-    beside = f"Beside the market, held with as much money as it used ({held}), {told}: "
-    return [f"{beside}{parts[0]}, {parts[1]}."]
+    grown = curve["strategy"].to_numpy()
+    returns = grown / np.concatenate([[1.0], grown[:-1]]) - 1.0
+    days = np.arange(curve.height, dtype=np.int64)
+    found = mean_interval((returns - beside) * _BPS, days, seed=seed)
+    told = {1: "it earned more", -1: "it earned less", 0: "it can't be told from it"}[found.sign]
+    held = f"all symbols held equally with as much money at the same times ({exposure.mean():.0%}"
+    span = f"(95 % from {found.low:+.1f} to {found.high:+.1f})"
+    return [
+        f"Beside the market, {held} on average), {told}: {found.value:+.1f} bps a session {span}."
+    ]
 
 
 def _one_carries(trades: pl.DataFrame, *, seed: int, block: int) -> list[str]:
