@@ -150,13 +150,21 @@ def test_a_row_more_or_another_folder_does_not_set_the_count_to_zero(tmp_path: P
     assert same_bytes
 
 
-def test_an_audit_s_feed_is_not_counted() -> None:
-    from catalyst.data.feed import Feed
-
-    counted = ledger("tampered")
-    result = replay(small_lake(), SPEC, feed=Feed(small_lake(), "5m"), end=last(1), ledger=counted)
+def test_a_run_that_nobody_chooses_by_is_not_counted() -> None:
+    counted = ledger("not chosen by")
+    result = replay(small_lake(), SPEC, end=last(1), ledger=None)
 
     assert bearing(result, small_lake(), counted) == 0
+
+
+def test_a_feed_of_one_s_own_is_counted_like_any_other() -> None:
+    from catalyst.data.feed import Feed
+
+    counted = ledger("own feed")
+    feed = Feed(small_lake(), "5m")
+    result = replay(small_lake(), SPEC, feed=feed, end=last(1), ledger=counted)
+
+    assert bearing(result, small_lake(), counted) == 1
 
 
 def test_exits_and_sizes_share_a_score_and_weights_do_not() -> None:

@@ -49,10 +49,10 @@ def replay(
     progress
         Called after each session with sessions done, sessions in all, and the date.
     feed
-        Another source of the same facts, such as one that an audit has tampered with; such a run is
-        not counted.
+        Another source of the same facts, such as one that moves the news.
     ledger
-        Where the run is counted as a trial of this data; None for nowhere.
+        Where the run is counted as a trial of this data; None for nowhere, which is for runs that
+        nobody chooses by, such as an audit's.
 
     Returns
     -------

@@ -92,6 +92,7 @@ def sensitivity(
             end=end,
             feed=feed,
             progress=_part(progress, k, len(minutes)),
+            ledger=None,
         )
         rows.append(_row(delay, run, (feed.articles, feed.assumed_articles), digests, seed=seed))
     found = pl.DataFrame(rows, schema=_SCHEMA, orient="row")

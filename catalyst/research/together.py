@@ -89,7 +89,7 @@ def replay_together(
     OutputError
         If the ledger can't be written.
     """
-    counted = None if feed is not None else ledger_of(ledger)
+    counted = ledger_of(ledger)
     groups: dict[tuple[object, ...], list[int]] = {}
     for k, params in enumerate(variants):
         groups.setdefault(history_key(params), []).append(k)
