@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import astuple, replace
 from functools import cache
 from pathlib import Path
 
@@ -127,6 +129,64 @@ def test_a_trial_s_sharpe_ratio_beside_the_market_is_its_outcome_s() -> None:
     assert np.frombuffer(own().returns).tolist() == outcome.returns.tolist()
 
 
+def test_naming_every_symbol_is_naming_none_and_naming_some_is_not() -> None:
+    result, lake = small_run(), small_lake()
+    symbols = lake.symbols("5m")
+
+    def asking(*names: str) -> Trial:
+        asked = {"symbols": sorted(names), "sources": None}
+        return trial_of(result.summary | {"asked": asked}, result.params, lake, outcome_of(result))
+
+    assert own().asked == ""
+    assert asking(*symbols) == own()
+    assert asking(*symbols[1:]).asked == asking(*symbols[1:], *symbols[1:]).asked
+    assert len({own().asked, asking(*symbols[1:]).asked, asking(*symbols[:-1]).asked}) == 3
+
+
+# --- files of before ---------------------------------------------------------------------------
+
+
+OLD = """
+CREATE TABLE trials (
+    trial_id TEXT PRIMARY KEY, lake TEXT NOT NULL, data_digest TEXT NOT NULL,
+    params_hash TEXT NOT NULL, score_hash TEXT NOT NULL, variant TEXT NOT NULL,
+    timeframe TEXT NOT NULL, first_day INTEGER NOT NULL, last_day INTEGER NOT NULL,
+    n_sessions INTEGER NOT NULL, sharpe REAL, skewness REAL, kurtosis REAL,
+    excess_sharpe REAL, n_trades INTEGER NOT NULL, returns BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX trials_by_lake ON trials (lake, last_day);
+CREATE TABLE sessions (
+    data_digest TEXT NOT NULL, day INTEGER NOT NULL, bars TEXT NOT NULL,
+    PRIMARY KEY (data_digest, day, bars)
+) WITHOUT ROWID;
+CREATE INDEX sessions_by_bars ON sessions (bars, data_digest);
+"""
+
+
+def test_a_ledger_of_the_schema_before_is_moved_with_all_its_trials(ledger: SearchLedger) -> None:
+    ledger.path.parent.mkdir()
+    with closing(sqlite3.connect(ledger.path)) as connection, connection:
+        connection.executescript(OLD)
+        rows = [astuple(one)[:-1] for one in others(3)]
+        connection.executemany(
+            "INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+        )
+
+    assert ledger.bearing(own().lake, "", 0, 100_000) == others(3)
+
+    ledger.record([own()])
+
+    assert bearing(ledger) == sorted([own().trial_id, *(t.trial_id for t in others(3))])
+
+
+def test_a_ledger_of_a_newer_version_is_refused_in_a_sentence(ledger: SearchLedger) -> None:
+    ledger.record([own()])
+    with closing(sqlite3.connect(ledger.path)) as connection, connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(OutputError, match="is of version 99, written by a newer catalyst"):
+        ledger.record([own()])
+
+
 # --- what bears --------------------------------------------------------------------------------
 
 
@@ -155,6 +215,20 @@ def test_a_copy_that_was_never_replayed_finds_its_trials_by_its_bars(
     assert [t.trial_id for t in lake_trials(copy, ledger)] == [own().trial_id]
     assert [t.trial_id for t in bearing_trials(small_run().summary, copy, ledger)] == [
         own().trial_id
+    ]
+
+
+def test_a_trial_that_is_run_again_in_a_copy_still_bears_on_where_it_was_run_first(
+    ledger: SearchLedger,
+) -> None:
+    first = others(4)
+    ledger.record(first)
+    ledger.record([replace(one, lake="copy") for one in first])
+
+    # The first folder's data is restated: no bars in common any more.
+    assert ledger.bearing(own().lake, "restated", 0, 100_000) == first
+    assert ledger.bearing("copy", own().data_digest, 0, 100_000) == [
+        replace(one, lake="copy") for one in first
     ]
 
 

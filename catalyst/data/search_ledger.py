@@ -18,21 +18,26 @@ from catalyst.data.settings import settings
 from catalyst.errors import OutputError
 
 _BUSY_S = 60.0
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS trials (
-    trial_id TEXT PRIMARY KEY, lake TEXT NOT NULL, data_digest TEXT NOT NULL,
+_VERSION = 1
+_TABLE = """(
+    trial_id TEXT NOT NULL, lake TEXT NOT NULL, data_digest TEXT NOT NULL,
     params_hash TEXT NOT NULL, score_hash TEXT NOT NULL, variant TEXT NOT NULL,
     timeframe TEXT NOT NULL, first_day INTEGER NOT NULL, last_day INTEGER NOT NULL,
     n_sessions INTEGER NOT NULL, sharpe REAL, skewness REAL, kurtosis REAL,
-    excess_sharpe REAL, n_trades INTEGER NOT NULL, returns BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS trials_by_lake ON trials (lake, last_day);
-CREATE TABLE IF NOT EXISTS sessions (
+    excess_sharpe REAL, n_trades INTEGER NOT NULL, returns BLOB NOT NULL, asked TEXT NOT NULL,
+    PRIMARY KEY (trial_id, lake)
+) WITHOUT ROWID"""
+_SCHEMA = (
+    f"CREATE TABLE IF NOT EXISTS trials {_TABLE}",
+    "CREATE INDEX IF NOT EXISTS trials_by_lake ON trials (lake, last_day)",
+    """CREATE TABLE IF NOT EXISTS sessions (
     data_digest TEXT NOT NULL, day INTEGER NOT NULL, bars TEXT NOT NULL,
     PRIMARY KEY (data_digest, day, bars)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS sessions_by_bars ON sessions (bars, data_digest);
-"""
+) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS sessions_by_bars ON sessions (bars, data_digest)",
+)
+# Files of before versions were written: a trial had one folder, and what was asked wasn't kept.
+_OLD = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'trials'"
 
 
 class Default(Enum):
@@ -42,6 +47,9 @@ class Default(Enum):
 
 
 DEFAULT: Literal[Default.DEFAULT] = Default.DEFAULT
+
+NOTHING_ASKED = ""
+"""What `Trial.asked` is where all symbols and sources were taken."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,9 @@ class Trial:
         Entries.
     returns
         float64[n_sessions], little-endian: simple returns of equity by session.
+    asked
+        Hash of the symbols and sources that were asked for, which are a choice as scores
+        are; `NOTHING_ASKED` for all of them.
     """
 
     trial_id: str
@@ -91,6 +102,7 @@ class Trial:
     excess_sharpe: float | None
     n_trades: int
     returns: bytes
+    asked: str = NOTHING_ASKED
 
 
 _NAMES = tuple(f.name for f in fields(Trial))
@@ -104,7 +116,7 @@ SELECT {_COLUMNS} FROM trials t WHERE t.last_day >= :first AND t.first_day <= :l
         WHERE own.data_digest = :digest AND own.day BETWEEN :first AND :last
           AND theirs.day BETWEEN t.first_day AND t.last_day
     )
-) ORDER BY trial_id
+) ORDER BY trial_id, t.lake = :lake
 """  # noqa: S608 - names of our own fields
 
 
@@ -123,7 +135,7 @@ class SearchLedger:
     def record(
         self, trials: Sequence[Trial], sessions: Sequence[tuple[str, int, str]] = ()
     ) -> None:
-        """Count trials, all or none; one that is there already is replaced.
+        """Count trials, all or none; one that is there already for its folder is replaced.
 
         Parameters
         ----------
@@ -152,7 +164,9 @@ class SearchLedger:
             return connection.execute(query, (data_digest,)).fetchone() is not None
 
     def bearing(self, lake: str, data_digest: str, first_day: int, last_day: int) -> list[Trial]:
-        """Return the trials that saw at least one of these sessions, ascending by id.
+        """Return the trials that saw at least one of these sessions, each once, ascending by id.
+
+        One that was run in several folders, copies of each other, is the one of this folder.
 
         Parameters
         ----------
@@ -167,14 +181,15 @@ class SearchLedger:
             return []
         asked = {"lake": lake, "digest": data_digest, "first": first_day, "last": last_day}
         with self._open() as connection:
-            return [Trial(*row) for row in connection.execute(_BEARING, asked)]
+            found = (Trial(*row) for row in connection.execute(_BEARING, asked))
+            return list({trial.trial_id: trial for trial in found}.values())
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.path, timeout=_BUSY_S)) as connection:
-                connection.executescript(_SCHEMA)
+                self._prepare(connection)
                 with connection:
                     yield connection
         except (OSError, sqlite3.Error) as error:
@@ -183,6 +198,41 @@ class SearchLedger:
                 "can't be told from one lucky run; make the file writable, or set CATALYST_HOME to "
                 "a folder that is"
             ) from None
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        if _version(connection) == _VERSION:
+            return
+        with connection:
+            # Another process may do the same at this moment: who waited finds it done.
+            connection.execute("BEGIN IMMEDIATE")
+            version = _version(connection)
+            if version > _VERSION:
+                raise OutputError(
+                    f"the ledger of searches {self.path} is of version {version}, written by a "
+                    f"newer catalyst, and this one knows {_VERSION}; update catalyst, or name "
+                    "another file with CATALYST_LEDGER"
+                )
+            if version == _VERSION:
+                return
+            if connection.execute(_OLD).fetchone() is not None:
+                _move_old(connection)
+            for statement in _SCHEMA:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _move_old(connection: sqlite3.Connection) -> None:
+    old = _NAMES[:-1]
+    connection.execute(f"CREATE TABLE moved {_TABLE}")
+    connection.execute(
+        f"INSERT INTO moved ({_COLUMNS}) SELECT {', '.join(old)}, '{NOTHING_ASKED}' FROM trials"  # noqa: S608 - names of our own fields
+    )
+    connection.execute("DROP TABLE trials")
+    connection.execute("ALTER TABLE moved RENAME TO trials")
 
 
 Counting: TypeAlias = SearchLedger | Literal[Default.DEFAULT] | None

@@ -6,13 +6,14 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from catalyst.data.lake import Lake
 from catalyst.data.lake_files import bar_hashes
-from catalyst.data.search_ledger import SearchLedger, Trial
+from catalyst.data.search_ledger import NOTHING_ASKED, SearchLedger, Trial
 from catalyst.research.outcome import Outcome, outcome_of
 from catalyst.research.result import Result
 from catalyst.strategy.param_content import score_hash
@@ -70,19 +71,41 @@ def trial_of(summary: dict[str, Any], params: Params, lake: Lake, outcome: Outco
     outcome
         What came of it.
     """
-    first, last = (_day(summary[name]) for name in ("start", "end"))
-    sharpe, skewness, kurtosis = moments(outcome.returns)
     excess_sharpe, _, _ = moments(outcome.excess)
+    return trial_of_returns(summary, params, lake, outcome.returns, excess_sharpe)
+
+
+def trial_of_returns(
+    summary: dict[str, Any],
+    params: Params,
+    lake: Lake,
+    returns: Floats,
+    excess_sharpe: float | None,
+) -> Trial:
+    """Make a trial of what is known of a run that is over.
+
+    Parameters
+    ----------
+    summary, params, lake
+        As in `trial_of`.
+    returns : float64[n_sessions]
+        Simple returns of equity by session.
+    excess_sharpe
+        A session's; see `catalyst.data.search_ledger.Trial`.
+    """
+    first, last = (_day(summary[name]) for name in ("start", "end"))
+    sharpe, skewness, kurtosis = moments(returns)
+    named = _named(summary, lake)
     identity = (
         params.hash,
         summary["data_digest"],
         summary["timeframe"],
         first,
         last,
-        summary["asked"],
+        named,
     )
     return Trial(
-        hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:_DIGITS],
+        _hash(identity),
         lake_key(lake),
         summary["data_digest"],
         params.hash,
@@ -91,14 +114,40 @@ def trial_of(summary: dict[str, Any], params: Params, lake: Lake, outcome: Outco
         summary["timeframe"],
         first,
         last,
-        len(outcome.returns),
+        len(returns),
         sharpe,
         skewness,
         kurtosis,
         excess_sharpe,
         summary["n_trades"],
-        outcome.returns.astype("<f8").tobytes(),
+        returns.astype("<f8").tobytes(),
+        asked_of(summary, lake),
     )
+
+
+def asked_of(summary: dict[str, Any], lake: Lake) -> str:
+    """Return the hash of the symbols and sources that a run asked for: `Trial.asked`."""
+    named = _named(summary, lake)
+    return _hash(named) if any(named.values()) else NOTHING_ASKED
+
+
+def _named(summary: dict[str, Any], lake: Lake) -> dict[str, Any]:
+    """Return what was asked for; whoever names every symbol has chosen none."""
+    named: dict[str, Any] = summary["asked"]
+    if named["symbols"] is None:
+        return named
+    chosen = set(named["symbols"])
+    every = _symbols(str(lake.root), summary["data_digest"], summary["timeframe"])
+    return named | {"symbols": None if every <= chosen else sorted(chosen)}
+
+
+@lru_cache(maxsize=8)
+def _symbols(root: str, _digest: str, timeframe: str) -> frozenset[str]:
+    return frozenset(Lake(root).symbols(timeframe))
+
+
+def _hash(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:_DIGITS]
 
 
 def moments(returns: Floats) -> tuple[float | None, float | None, float | None]:
