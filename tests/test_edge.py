@@ -22,7 +22,7 @@ from catalyst.errors import InputError
 from catalyst.research.bootstrap import Draws
 from catalyst.research.edge import Edge, edge_of, edge_of_outcome
 from catalyst.research.edge_comparison import compare_edges
-from catalyst.research.edge_luck import luck_of, sentence_of
+from catalyst.research.edge_luck import luck_of, scores_tried, sentence_of
 from catalyst.research.edge_score import judged
 from catalyst.research.honesty import expected_best_sharpe
 from catalyst.research.outcome import METRICS, Outcome, outcome_of
@@ -106,7 +106,7 @@ def test_the_same_edge_is_not_shown_when_it_is_the_best_of_thousands() -> None:
 
 def test_what_a_rising_market_gave_is_no_edge() -> None:
     market = noise(3) + 0.004
-    held = outcome(0.8 * market, market=market, exposure=np.full(N, 0.8))
+    held = outcome(0.8 * market, market=market, exposure=np.full(N, 0.8), beside=0.8 * market)
 
     assert held.returns.mean() > 0.002
     assert word(held) == "not shown"
@@ -131,7 +131,7 @@ def test_the_worst_of_thousands_is_not_contradicted_by_that() -> None:
     assert word(mine, searched(2_000)) == "not shown"
 
 
-@pytest.mark.parametrize(("trades", "days"), [(29, N), (500, 19), (0, 0)])
+@pytest.mark.parametrize(("trades", "days"), [(29, N), (500, 39), (0, 0)])
 def test_too_few_trades_or_days_show_nothing(trades: int, days: int) -> None:
     returns = (noise(6) + 0.01) * (np.arange(N) < days)
     mine = outcome(
@@ -164,17 +164,125 @@ def test_the_best_of_a_search_is_claimed_no_more_often_than_one_trial() -> None:
     assert scipy.stats.binomtest(claims, 100, 0.05, alternative="greater").pvalue > 0.01
 
 
+def test_an_excess_that_never_varies_is_told_as_that() -> None:
+    edge = edge_of_outcome(outcome(np.full(N, 0.0001)), trials=[])
+
+    assert edge.word == "not shown"
+    assert edge.reasons[0] == (
+        "Beside the market it earned +1.00 bps in every session alike: without a spread luck can't "
+        "be told from an edge."
+    )
+
+
+def test_a_gain_says_how_large_a_loss_would_undo_it() -> None:
+    returns = np.tile([0.002, -0.001], 50)
+
+    assert edge_of_outcome(outcome(returns), trials=[]).reasons[2] == (
+        "The worst session lost 10.00 bps; one more that lost 500.00 would undo all that 100 "
+        "earned."
+    )
+
+
 # --- luck --------------------------------------------------------------------------------------
 
 
-def test_luck_is_the_expected_best_of_the_trials_as_far_apart_as_they_are() -> None:
-    trials = searched(100)
-    spread = float(np.std([t.excess_sharpe or 0.0 for t in trials], ddof=1))
-
-    assert luck_of(trials, N).sharpe == pytest.approx(expected_best_sharpe(100, spread))
+STRANGERS = 1 / math.sqrt(N)
 
 
-def test_few_trials_are_taken_to_lie_apart_as_strangers_do() -> None:
+def test_luck_is_the_expected_best_of_so_many_different_scores_as_strangers_lie() -> None:
+    luck = luck_of(searched(100), N)
+
+    assert luck.sharpe == pytest.approx(expected_best_sharpe(100, STRANGERS))
+
+
+def stops(n: int, spread: float) -> list[Trial]:
+    """Trials of one score."""
+    return [replace(one, score_hash="one") for one in searched(n, spread)]
+
+
+def test_trials_of_one_score_reach_half_of_how_far_apart_they_lie() -> None:
+    trials = stops(100, STRANGERS / 4)
+    sharpes = [t.excess_sharpe or 0.0 for t in trials]
+    luck = luck_of(trials, N)
+
+    assert luck.sharpe == pytest.approx((max(sharpes) - min(sharpes)) / 2)
+    assert luck.sharpe == pytest.approx(expected_best_sharpe(luck.best_of, luck.sharpe_std))
+
+
+def test_trials_that_lie_far_apart_reach_no_more_than_strangers() -> None:
+    ruined = trial("ruined", -5.0, score_hash="one")
+
+    assert luck_of([*stops(99, STRANGERS), ruined], N).sharpe == pytest.approx(
+        expected_best_sharpe(100, STRANGERS)
+    )
+
+
+def test_a_few_sessions_count_but_do_not_say_how_far_apart_trials_lie() -> None:
+    near = stops(50, STRANGERS / 10)
+    smoke = trial("smoke", 30.0, score_hash="one", n_sessions=2)
+    before, after = luck_of(near, N), luck_of([*near, smoke], N)
+
+    assert (after.n_trials, after.sharpe) == (51, before.sharpe)
+
+
+@pytest.mark.parametrize("start", [[], stops(9, STRANGERS), stops(60, 0.01), searched(50)])
+def test_a_trial_more_never_lowers_what_luck_reaches(start: list[Trial]) -> None:
+    rng = np.random.default_rng(4)
+    trials = [*start, trial("first", 0.1)]
+    bar = luck_of(trials, N).sharpe
+    for k in range(300):
+        some = trials[int(rng.integers(len(trials)))]
+        more = {
+            0: trial(f"idle {k}", None, score_hash="one"),
+            1: trial(f"flat {k}", 0.0),
+            2: replace(some, trial_id=f"copy {k}"),
+            3: replace(some, trial_id=f"near {k}", excess_sharpe=(some.excess_sharpe or 0) + 1e-4),
+            4: trial(f"short {k}", float(rng.normal()), n_sessions=int(rng.integers(2, 200))),
+            5: trial(f"wide {k}", float(rng.normal()), score_hash="one"),
+        }[k % 6]
+        trials.append(more)
+        next_bar = luck_of(trials, N).sharpe
+
+        assert next_bar >= bar
+
+        bar = next_bar
+
+
+# --- how many scores ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "scores"),
+    [
+        ({}, 1),
+        ({"params_hash": "another stop"}, 1),
+        ({"score_hash": "another"}, 2),
+        ({"timeframe": "5m"}, 2),
+        ({"asked": "half of the symbols"}, 2),
+        ({"first_day": 16_010, "n_sessions": N - 10}, 2),
+        ({"last_day": 16_060, "n_sessions": 60}, 1),
+    ],
+)
+def test_a_score_is_another_question_on_other_bars_symbols_and_spans_but_parts(
+    given: dict[str, Any], scores: int
+) -> None:
+    own = trial("a", 0.0)
+
+    assert scores_tried([own, replace(own, trial_id="b", **given)], N) == scores
+    assert luck_of([own, replace(own, trial_id="b", **given)], N).n_scores == scores
+
+
+def test_the_score_of_a_run_is_corrected_for_the_choices_of_symbols_that_were_tried() -> None:
+    result, lake = small_run(), small_lake()
+    own = trial_of(result.summary, result.params, lake, outcome_of(result))
+    halves = [replace(own, trial_id=f"half {k}", asked=f"half {k}") for k in range(7)]
+
+    assert edge_of(result, trials=[own, *halves]).score.tests == 8
+    assert edge_of(result, trials=halves).score.tests == 8
+    assert compare_edges([result], trials=halves).edges[0].score.tests == 8
+
+
+def test_few_ideas_are_taken_to_lie_apart_as_strangers_do() -> None:
     luck = luck_of([trial("a", 0.01), trial("b", 0.0101)], N)
 
     assert luck.sharpe == pytest.approx(expected_best_sharpe(2, 1 / math.sqrt(N)))
@@ -217,7 +325,9 @@ def test_the_sentence_of_luck_tells_a_year_s_sharpe_ratio() -> None:
 
     assert sentence_of(luck).startswith("100 trials have looked at this data")
     assert f"{luck.sharpe * math.sqrt(252):.2f} a year" in sentence_of(luck)
-    assert "only trial" in sentence_of(luck_of([trial("a", 0.0)], N))
+    assert sentence_of(luck_of([trial("a", 0.0)], N)) == (
+        "The ledger knows no other trial on this data, and vouches for nothing else."
+    )
 
 
 # --- a set of variants -------------------------------------------------------------------------

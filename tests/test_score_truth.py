@@ -135,7 +135,29 @@ def test_many_scores_tried_take_the_edge_of_one_away() -> None:
 
     assert found.word == "supported"
     assert again.word == "not shown"
-    assert f"multiplied by the {tried:,} different scores" in again.reasons[1]
+    assert f"the best of the {tried:,} different scores tried" in again.reasons[1]
+
+
+@pytest.mark.parametrize(
+    ("tried", "told"),
+    [
+        (1, "is 0.31"),
+        (2, "is 0.31 alone; {} the 2 {} with a chance of at most 0.62"),
+        (7, "is 0.31 alone; {} the 7 {} almost surely"),
+    ],
+)
+def test_a_chance_is_told_alone_and_with_what_the_scores_tried_make_of_it(
+    tried: int, told: str
+) -> None:
+    verdict = score_verdict(
+        Interval(0.01, -0.02, 0.04, 500, 60),
+        chances=(0.31, 0.69),
+        horizon=CLOSE,
+        scores_tried=tried,
+    )
+    words = ("the best of", "different scores tried on this data would be so far by luck")
+
+    assert verdict.reasons[1].endswith(f"edge {told.format(*words)}; 0.025 is asked for.")
 
 
 def test_a_score_tried_no_times_is_refused() -> None:

@@ -53,14 +53,14 @@ def command(
 
 def _told(trials: Sequence[Trial], limit: int) -> dict[str, Any]:
     from catalyst.data.metrics import SESSIONS_A_YEAR
-    from catalyst.research.edge_luck import luck_of, sentence_of
+    from catalyst.research.edge_luck import luck_of, scores_tried, sentence_of
 
     year = math.sqrt(SESSIONS_A_YEAR)
     best = sorted(trials, key=_strength, reverse=True)
-    told: dict[str, Any] = {"trials": len(trials), "scores": len({t.score_hash for t in trials})}
+    longest = max((trial.n_sessions for trial in trials), default=0)
+    told: dict[str, Any] = {"trials": len(trials), "scores": scores_tried(trials, longest)}
     if not trials:
         return told | {"sentence": "No trial has looked at this data yet.", "best": []}
-    longest = max(trial.n_sessions for trial in trials)
     luck = luck_of(trials, longest)
     top = best[0].excess_sharpe
     return told | {

@@ -71,11 +71,16 @@ def command(
 
 def _scores_tried(result: Result) -> int:
     from catalyst.data.search_ledger import default_ledger
+    from catalyst.research.edge_luck import question_of, scores_tried, with_judged
+    from catalyst.research.outcome import outcome_of
     from catalyst.research.tape import lake_of_run
     from catalyst.research.trial_records import bearing_trials
 
+    # As the edge counts it: the run itself, too, whether the ledger knows it or not.
+    outcome = outcome_of(result)
     trials = bearing_trials(result.summary, lake_of_run(result), default_ledger())
-    return max(len({trial.score_hash for trial in trials}), 1)
+    counted = with_judged(trials, [outcome], [question_of(result)])
+    return scores_tried(counted, len(outcome.days))
 
 
 def _mapping(found: ScoreTruth) -> dict[str, Any]:

@@ -14,12 +14,11 @@ from catalyst.data.report.values import Interval
 from catalyst.data.search_ledger import Trial
 from catalyst.research.edge_intervals import headline_intervals
 from catalyst.research.edge_leg import Leg, Word, known, untold
-from catalyst.research.edge_luck import Luck, luck_of, with_judged
+from catalyst.research.edge_luck import Luck, luck_of, question_of, with_judged
 from catalyst.research.edge_money import money_of
 from catalyst.research.edge_score import score_of
 from catalyst.research.outcome import Outcome, outcome_of
 from catalyst.research.result import Result
-from catalyst.strategy.param_content import score_hash
 
 __all__ = ["Edge", "Interval", "Leg", "Word", "edge_of", "edge_of_outcome"]
 
@@ -94,7 +93,7 @@ def edge_of(result: Result, *, trials: Sequence[Trial]) -> Edge:
         If the run was opened without its lake.
     """
     outcome = outcome_of(result)
-    own = with_judged(trials, [outcome], [score_hash(result.params)])
+    own = with_judged(trials, [outcome], [question_of(result)])
     luck = luck_of(own, len(outcome.days))
     money = money_of(outcome, luck, closed=result.summary["n_closed_trades"])
     score = score_of(result, n_scores=luck.n_scores)
@@ -120,7 +119,7 @@ def edge_of_outcome(outcome: Outcome, *, trials: Sequence[Trial]) -> Edge:
     trials
         As in `edge_of`.
     """
-    own = with_judged(trials, [outcome], [outcome.params_hash])
+    own = with_judged(trials, [outcome], [None])
     luck = luck_of(own, len(outcome.days))
     # Entries stand for closed trades: they differ by what was held at the end.
     money = money_of(outcome, luck, closed=int(outcome.metrics["n_trades"] or 0))

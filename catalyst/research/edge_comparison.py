@@ -20,7 +20,7 @@ from catalyst.research.edge_leg import (
     Word,
     known,
 )
-from catalyst.research.edge_luck import sentence_of, with_judged
+from catalyst.research.edge_luck import question_of, sentence_of, with_judged
 from catalyst.research.honesty import (
     SpaResult,
     benjamini_hochberg,
@@ -29,7 +29,6 @@ from catalyst.research.honesty import (
 )
 from catalyst.research.outcome import Outcome, outcome_of
 from catalyst.research.result import Result
-from catalyst.strategy.param_content import score_hash
 
 _SEED = 1
 _SPLITS = 16
@@ -110,11 +109,9 @@ def compare_edges(
                 f"{outcome.variant} ran over {len(outcome.days)} sessions, not over the "
                 f"{len(days)} of {outcomes[0].variant}; compare variants over one span"
             )
-    scores = [
-        one.params_hash if isinstance(one, Outcome) else score_hash(one.params) for one in ran
-    ]
+    asked = [None if isinstance(one, Outcome) else question_of(one) for one in ran]
     # Whoever compares them has tried them all, counted or not.
-    trials = with_judged(trials, outcomes, scores)
+    trials = with_judged(trials, outcomes, asked)
     edges = tuple(
         edge_of_outcome(one, trials=trials)
         if isinstance(one, Outcome)

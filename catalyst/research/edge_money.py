@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from catalyst.data.metrics import SESSIONS_A_YEAR
-from catalyst.research.bootstrap import FEWEST_DAYS
 from catalyst.research.edge_leg import (
     BPS,
     CONTRADICTED,
@@ -27,6 +26,8 @@ from catalyst.research.stationary import stationary_mean
 from catalyst.research.trial_records import moments
 from catalyst.strategy.values import Floats
 
+FEWEST_INVESTED = 40
+"""Days with money at work: in fewer, small gains hide a rare loss too easily."""
 _SEED = 1
 _YEAR = math.sqrt(SESSIONS_A_YEAR)
 
@@ -69,12 +70,10 @@ def money_of(outcome: Outcome, luck: Luck, *, closed: int) -> Money:
         "days_invested": active,
     }
     net = _tested(excess, luck)
-    if closed < FEWEST_TRADES or active < FEWEST_DAYS or net is None:
-        few = (
-            f"{_counted(closed, 'closed trade')} on {_counted(active, 'day')} can't tell an edge "
-            f"from luck: {FEWEST_TRADES} trades and {FEWEST_DAYS} days are the least."
-        )
-        return Money(untold(tests=luck.n_trials, count=n, days=active), (few,), figures)
+    if closed < FEWEST_TRADES or active < FEWEST_INVESTED or net is None:
+        few = closed < FEWEST_TRADES or active < FEWEST_INVESTED
+        why = _too_few(closed, active) if few else _constant(excess)
+        return Money(untold(tests=luck.n_trials, count=n, days=active), (why,), figures)
     before, other = _tested(gross, luck), _tested(-gross, luck)
     word: Word = NOT_SHOWN
     if net.p_value <= LEVEL and net.low > 0:
@@ -95,7 +94,7 @@ def money_of(outcome: Outcome, luck: Luck, *, closed: int) -> Money:
         "deflated_sharpe_of_other_side": 1.0 - other.p_value if other else None,
     }
     leg = Leg(word, net.value, net.low, net.high, net.p_value, net.alone, luck.n_trials, n, active)
-    return Money(leg, _reasons(net, before, luck, n, word), figures)
+    return Money(leg, _reasons(net, before, luck, excess, word), figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +129,9 @@ def _tested(returns: Floats, luck: Luck) -> _Tested | None:
 
 
 def _reasons(
-    net: _Tested, before: _Tested | None, luck: Luck, n: int, word: Word
+    net: _Tested, before: _Tested | None, luck: Luck, excess: Floats, word: Word
 ) -> tuple[str, ...]:
+    n = len(excess)
     earned = "earned" if net.value >= 0 else "lost"
     gap = (
         f"Beside the market, held with as much money, it {earned} {abs(net.value):.2f} bps of its "
@@ -139,6 +139,8 @@ def _reasons(
         f"between {net.low:+.2f} and {net.high:+.2f}."
     )
     out = [gap, f"{sentence_of(luck)} {_sentence_of_sharpe(net, luck)}"]
+    if net.value > 0:
+        out.append(_sentence_of_losses(excess * BPS))
     if before is not None:
         told = f"Before fees and slippage it would be {before.value:+.2f} bps a session"
         span = f"95 % from {before.low:+.2f} to {before.high:+.2f}"
@@ -152,6 +154,32 @@ def _sentence_of_sharpe(net: _Tested, luck: Luck) -> str:
     return (
         f"This one has {net.sharpe * _YEAR:+.2f}: a {name} Sharpe ratio of {1 - net.p_value:.3f}, "
         f"where {1 - LEVEL:.3f} would show an edge."
+    )
+
+
+def _sentence_of_losses(excess: Floats) -> str:
+    """Say how large a loss would undo the gain: none may have come yet."""
+    worst, whole = float(excess.min()), float(excess.sum())
+    told = (
+        f"The worst session lost {-worst:,.2f} bps"
+        if worst < 0
+        else f"The worst session earned {worst:,.2f} bps"
+    )
+    return f"{told}; one more that lost {whole:,.2f} would undo all that {len(excess):,} earned."
+
+
+def _too_few(closed: int, active: int) -> str:
+    return (
+        f"{_counted(closed, 'closed trade')} on {_counted(active, 'day')} can't tell an edge "
+        f"from luck: {FEWEST_TRADES} trades and {FEWEST_INVESTED} days are the least."
+    )
+
+
+def _constant(excess: Floats) -> str:
+    each = float(excess.mean()) * BPS if len(excess) else 0.0
+    return (
+        f"Beside the market it earned {each:+.2f} bps in every session alike: without a spread "
+        "luck can't be told from an edge."
     )
 
 

@@ -77,25 +77,28 @@ def score_verdict(
     return ScoreVerdict(
         word,
         f"Edge in the score: {word}: {says}.",
-        _reasons(found, (better, worse), scores_tried),
+        _reasons(found, chances, scores_tried),
         better,
         worse,
     )
 
 
-def _reasons(found: Interval, p_values: tuple[float, float], tried: int) -> tuple[str, ...]:
+def _reasons(found: Interval, chances: tuple[float, float], tried: int) -> tuple[str, ...]:
     values = f"{found.count:,} signals with a fellow in their decision, on {found.days:,} days"
     if not math.isfinite(found.value):
         return (f"No two signals of one decision differ in confidence and in return ({values}).",)
     correlation = f"Spearman's correlation within a decision is {found.value:+.3f}"
     if not math.isfinite(found.low):
         return (f"{correlation}, but {values} are too few: {FEWEST_DAYS} days are needed.",)
-    better, worse = p_values
-    p, way = (better, "above") if found.value >= 0 else (worse, "below")
-    corrected = (
-        f", multiplied by the {tried:,} different scores tried on this data" if tried > 1 else ""
-    )
-    chance = f"The chance of one so far {way} zero without an edge is {p:.3g}{corrected}"
+    alone, way = (chances[0], "above") if found.value >= 0 else (chances[1], "below")
+    chance = f"The chance of one so far {way} zero without an edge is {alone:.3g}"
+    if tried > 1:
+        several = alone * tried
+        comes_to = "almost surely" if several >= 1 else f"with a chance of at most {several:.3g}"
+        chance += (
+            f" alone; the best of the {tried:,} different scores tried on this data would be so "
+            f"far by luck {comes_to}"
+        )
     return (
         f"{correlation}, 95 % from {found.low:+.3f} to {found.high:+.3f}; {values}.",
         f"{chance}; {LEVEL:g} is asked for.",
