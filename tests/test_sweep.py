@@ -23,10 +23,11 @@ from catalyst import Params, replay
 from catalyst.data.search_ledger import SearchLedger
 from catalyst.errors import InputError, OutputError
 from catalyst.research.outcome import outcome_of
-from catalyst.research.sweep import Chunk, Span, Workers, run_chunk
+from catalyst.research.sweep import Chunk, Span, Workers, plan_of, run_chunk, run_points
 from catalyst.research.sweep_folder import Sweep, sweep
 from catalyst.research.sweep_grid import Grid, read_grid
-from catalyst.research.sweep_points import count_points, searched
+from catalyst.research.sweep_parts import Parts
+from catalyst.research.sweep_points import Point, count_points, points_again, searched
 from catalyst.research.sweep_records import sweep_records
 from catalyst.research.trial_records import lake_trials
 
@@ -334,10 +335,59 @@ def test_a_finished_sweep_is_resumed_without_a_trial_and_replaced_by_force_only(
     again = swept(tmp_path, resume=True, tell=lambda done, _: told.append(done), ledger=None)
 
     assert (content(again), told) == (content(whole()), [])
+
     with pytest.raises(OutputError, match="holds a finished sweep; pass --force"):
         swept(tmp_path)
     with pytest.raises(OutputError, match="of another grid, data, span or code"):
         swept(tmp_path, GRID.replace("2.5", "3"), resume=True)
+
+
+def counted_in(ledger: SearchLedger) -> list[tuple[object, ...]]:
+    return [
+        (t.trial_id, t.score_hash, t.n_trades, t.sharpe, t.returns)
+        for t in lake_trials(small_lake(), ledger)
+    ]
+
+
+def test_a_finished_sweep_that_is_resumed_is_counted_where_it_wasn_t(tmp_path: Path) -> None:
+    shutil.copytree(whole().folder, tmp_path / "out")
+    ledger = SearchLedger(tmp_path / "trials.sqlite")
+    for _ in range(2):
+        swept(tmp_path, resume=True, ledger=ledger)
+
+    kept = counted_in(SearchLedger(scratch() / "sweep.sqlite"))
+
+    assert counted_in(ledger) == kept
+    assert len(kept) == 4
+
+
+def test_what_an_earlier_start_has_finished_is_counted_too(tmp_path: Path) -> None:
+    ledger = SearchLedger(tmp_path / "trials.sqlite")
+    given = (small_lake(), grid_of(tmp_path, GRID), Params.load("spec"), span())
+    parts = Parts(tmp_path / "out", plan_of(*given))
+    run_points(*given, parts=parts, workers=Workers(1), ledger=None)
+    swept(tmp_path, resume=True, ledger=ledger)
+
+    assert len(counted_in(ledger)) == 4
+
+
+def test_the_trials_of_a_search_that_is_over_are_found_again(tmp_path: Path) -> None:
+    text = "search: optuna\ntrials: 20\ngrid:\n  risk.stop_frac: {low: 0.005, high: 0.05}"
+    grid, base = grid_of(tmp_path, text), Params.load("spec")
+    points: list[Point] = []
+    values: list[float | None] = []
+    search = searched(grid, base)
+    batch = next(search)
+    while True:
+        points += batch
+        told = [-abs(float(one.values[0]) - 0.02) for one in batch]
+        values += told
+        try:
+            batch = search.send(list(told))
+        except StopIteration:
+            break
+
+    assert points_again(grid, base, values) == points
 
 
 def test_a_worker_with_another_lake_or_none_says_so(tmp_path: Path) -> None:

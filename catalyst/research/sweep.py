@@ -154,14 +154,20 @@ class _Run:
     known: dict[str, Came]
     finished: int = 0
     digest: str = field(init=False)
+    uncounted: set[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.digest = self.lake.digest()
+        self.uncounted = set(self.known)
 
     def batch(self, points: Sequence[Point]) -> list[Came]:
         """Run what isn't known yet of some points; equal parameters run once."""
         asked = {p.params.hash: p.params for p in points if p.params is not None}
         missing = [params for key, params in asked.items() if key not in self.known]
+        # What an earlier start has finished may have been counted in another ledger, or in none.
+        earlier = [params for key, params in asked.items() if key in self.uncounted]
+        self._count(earlier, [self.known[params.hash] for params in earlier])
+        self.uncounted -= asked.keys()
         # Invalid and repeated trials, and those of an earlier start, are done as they are.
         self._told(len(points) - len(missing))
         chunks = self._chunks(missing)
@@ -211,7 +217,7 @@ class _Run:
         counted = ledger_of(self.ledger)
         if counted is not None:
             trials = [
-                trial_of(_summary(one, self.span, self.digest), params, self.lake, one)
+                trial_of(_summary_of(one, self.span, self.digest), params, self.lake, one)
                 for params, one in zip(variants, found, strict=True)
                 if isinstance(one, Outcome)
             ]
@@ -292,8 +298,26 @@ def _lake_of(chunk: Chunk) -> Lake:
     return lake
 
 
-def _summary(one: Outcome, span: Span, digest: str) -> dict[str, Any]:
+def _summary_of(one: Outcome, span: Span, digest: str) -> dict[str, Any]:
     first, last = (str(day_to_date(int(one.days[k]))) for k in (0, -1))
+    return summary_of_trial(span, digest, (first, last), int(one.metrics["n_trades"] or 0))
+
+
+def summary_of_trial(
+    span: Span, digest: str, days: tuple[str, str], n_trades: int
+) -> dict[str, Any]:
+    """Return what the ledger asks of a run's summary.
+
+    Parameters
+    ----------
+    span, digest
+        What was asked for, and of which data.
+    days
+        The first and the last session, ISO dates.
+    n_trades
+        Entries.
+    """
+    first, last = days
     return {
         "data_digest": digest,
         "timeframe": span.timeframe,
@@ -303,5 +327,5 @@ def _summary(one: Outcome, span: Span, digest: str) -> dict[str, Any]:
             "symbols": None if span.symbols is None else sorted(span.symbols),
             "sources": None if span.sources is None else list(span.sources),
         },
-        "n_trades": int(one.metrics["n_trades"] or 0),
+        "n_trades": n_trades,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +13,17 @@ import polars as pl
 import yaml
 
 from catalyst.data.lake import Lake
-from catalyst.data.search_ledger import DEFAULT, Counting
+from catalyst.data.metrics import SESSIONS_A_YEAR
+from catalyst.data.search_ledger import DEFAULT, Counting, ledger_of
 from catalyst.data.synthetic import synthetic_note
 from catalyst.research.heatmap import sweep_page
 from catalyst.research.search_folder import SearchFolder
-from catalyst.research.sweep import Span, Tell, Workers, plan_of, run_points
+from catalyst.research.sweep import Span, Tell, Workers, plan_of, run_points, summary_of_trial
 from catalyst.research.sweep_grid import Grid
 from catalyst.research.sweep_parts import Parts
+from catalyst.research.sweep_points import points_again
 from catalyst.research.sweep_tables import best_first, returns_table, sweep_summary, trials_table
+from catalyst.research.trial_records import record, trial_of_returns
 from catalyst.strategy.params import Params
 
 SWEEP = SearchFolder("sweep", "sweep.json")
@@ -100,7 +104,7 @@ def sweep(
     tell
         Called with trials done and trials in all.
     ledger
-        Where trials are counted.
+        Where trials are counted; those of an earlier start, too, if they aren't yet.
 
     Returns
     -------
@@ -117,6 +121,7 @@ def sweep(
     target = Path(folder)
     plan = plan_of(lake, grid, base, span)
     if SWEEP.prepare(target, plan, resume=resume, force=force):
+        _count_again(Sweep(target), lake, grid, base, span=span, ledger=ledger)
         return Sweep(target)
     parts = Parts(target, plan)
     points, came = run_points(
@@ -143,3 +148,30 @@ def sweep(
     SWEEP.write(target, SWEEP.name, json.dumps(summary, indent=2) + "\n")
     parts.remove()
     return Sweep(target)
+
+
+def _count_again(
+    done: Sweep, lake: Lake, grid: Grid, base: Params, *, span: Span, ledger: Counting
+) -> None:
+    """Count a finished sweep: it may come from another machine, or have been counted elsewhere."""
+    counted = ledger_of(ledger)
+    if counted is None:
+        return
+    days = (done.summary["start"], done.summary["end"])
+    rows = done.trials.to_dicts()
+    trials = []
+    for point in points_again(grid, base, [row[grid.objective] for row in rows]):
+        row = rows[point.number]
+        if point.params is None or row["error"] is not None:
+            continue
+        excess = row["excess_sharpe"]
+        trials.append(
+            trial_of_returns(
+                summary_of_trial(span, done.summary["data_digest"], days, row["n_trades"] or 0),
+                point.params,
+                lake,
+                done.returns[str(point.number)].to_numpy(),
+                None if excess is None else excess / math.sqrt(SESSIONS_A_YEAR),
+            )
+        )
+    record(trials, lake, counted)

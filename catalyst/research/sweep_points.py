@@ -70,6 +70,26 @@ def searched(grid: Grid, base: Params) -> Search:
     yield [_point(grid.axes, number, values, base) for number, values in enumerate(every)]
 
 
+def points_again(grid: Grid, base: Params, values: Sequence[float | None]) -> list[Point]:
+    """Return the trials of a search that is over.
+
+    Parameters
+    ----------
+    grid, base
+        As for `searched`.
+    values
+        What the objective came to, in the trials' order.
+    """
+    search = searched(grid, base)
+    points = list(next(search))
+    told = 0
+    while len(points) < len(values):
+        batch = search.send(list(values[told : len(points)]))
+        told = len(points)
+        points += batch
+    return points
+
+
 def count_points(grid: Grid) -> int:
     """Count the trials that a search makes."""
     return grid.trials or int(combinations(grid.axes))
