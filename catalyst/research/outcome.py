@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from catalyst.errors import InputError
 from catalyst.research.result import Result
 from catalyst.strategy.money import FILL_TICKS, MICRO
 from catalyst.strategy.params import Params
@@ -155,8 +156,18 @@ def beside_by_session(result: Result) -> Floats:
 
     What was invested at a look is held against what came after it: a position that is left because
     the market fell has had its share of the fall.
+
+    Raises
+    ------
+    InputError
+        If the run is of an earlier version.
     """
     days, at, invested = _invested(result)
+    if "market" not in result.equity.columns:
+        raise InputError(
+            f"the run {result.folder} was made by an earlier version, whose equity says nothing of "
+            "the market; replay it again"
+        )
     market = result.equity["market"].to_numpy()
     made = invested[:-1] * (market[1:] / market[:-1] - 1.0)
     return np.bincount(at[1:], weights=made, minlength=len(days)).astype(np.float64)
