@@ -79,7 +79,7 @@
       `${word} ${figure.label} of ${content.heat.said}: ` +
       (same ? `by ${across.name}` : `by ${up.name} and ${across.name}`);
     const text = z.map((row, i) => row.map((value, j) => shown(value, figure) +
-      (counts[i][j] > 1 ? `<br><span style="font-size:9px">${counts[i][j]} trials</span>` : "")));
+      (counts[i][j] > 1 ? ` (${counts[i][j]} trials)` : "")));
     draw(document.querySelector("#heat .plot"), {
       data: [{
         type: "heatmap", x: across.labels, y: up.labels, z, zmin: low, zmax: high, colorscale: scale,
