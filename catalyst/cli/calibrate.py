@@ -64,7 +64,7 @@ def command(
     ] = None,
     settings: SettingsOption = None,
     companies: Annotated[int, typer.Option(help="Symbols of a simulated market.")] = 20,
-    sessions: Annotated[int, typer.Option(help="Sessions of a simulated market.")] = 40,
+    sessions: Annotated[int, typer.Option(help="Sessions of a simulated market.")] = 50,
     bar_minutes: Annotated[int, typer.Option(help="Bars of a simulated market: 5 or 15.")] = 15,
     power: Annotated[
         bool, typer.Option("--power", help="Plant edges of several sizes, and see them found.")

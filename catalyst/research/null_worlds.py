@@ -44,7 +44,7 @@ class SimulatedSize:
     """
 
     symbols: int = 20
-    sessions: int = 40
+    sessions: int = 50
     bar_minutes: int = 15
 
 
