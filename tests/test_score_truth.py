@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,23 +15,28 @@ import polars as pl
 import pytest
 from browser import browser, opened
 from typer.testing import CliRunner
-from worlds import LOOSE, scratch
+from worlds import LOOSE, scratch, small_lake, small_run
 
 from catalyst import Lake, Params, replay
 from catalyst.cli.app import app
+from catalyst.cli.study_scores import _scores_tried
 from catalyst.data.report.values import Horizon, Interval
 from catalyst.data.sample import simulate
 from catalyst.data.sample_lake import write_sample
+from catalyst.data.search_ledger import SearchLedger
+from catalyst.data.settings import settings
 from catalyst.errors import InputError
 from catalyst.research.bootstrap import rank_draws
 from catalyst.research.forward_returns import forward_returns, horizons_of
 from catalyst.research.monotonicity import monotonicity
+from catalyst.research.outcome import outcome_of
 from catalyst.research.result import Result
 from catalyst.research.score_tables import fifths, quantiles, ranks
 from catalyst.research.score_truth import ScoreTruth, score_truth
 from catalyst.research.score_verdict import score_verdict
 from catalyst.research.scored_rows import scored_rows
 from catalyst.research.tape import tape_of
+from catalyst.research.trial_records import trial_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -314,3 +320,18 @@ def test_the_page_draws_its_charts_without_a_network(browser: Browser, tmp_path:
     assert all(url.startswith("file:") for url in asked)
     assert drawn >= 3 * 7
     assert width <= 390
+
+
+def test_a_study_counts_choices_of_symbols_as_the_edge_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = SearchLedger(tmp_path / "trials.sqlite")
+    result, lake = small_run(), small_lake()
+    own = trial_of(result.summary, result.params, lake, outcome_of(result))
+    ledger.record([replace(own, trial_id=f"half {k}", asked=f"half {k}") for k in range(4)])
+    monkeypatch.setenv("CATALYST_LEDGER", str(ledger.path))
+    settings.cache_clear()
+    tried = _scores_tried(result)
+    settings.cache_clear()
+
+    assert tried == 5
