@@ -186,10 +186,10 @@ def sentence_of(luck: Luck) -> str:
     """Say what luck alone would reach, a year's Sharpe ratio."""
     if luck.n_trials == 1:
         return "The ledger knows no other trial on this data, and vouches for nothing else."
-    many = f"{luck.n_trials:,} trials"
+    scores = ""
     if luck.best_of != luck.n_trials:
-        many += f" of {luck.n_scores:,} different score" + ("" if luck.n_scores == 1 else "s")
+        scores = f", for {luck.n_scores:,} different score" + ("" if luck.n_scores == 1 else "s")
     return (
-        f"{many} have looked at this data: the best of so many would reach a Sharpe ratio of "
-        f"{luck.sharpe_annual:.2f} a year by luck alone."
+        f"{luck.n_trials:,} trials have looked at this data{scores}: the best of so many would "
+        f"reach a Sharpe ratio of {luck.sharpe_annual:.2f} a year by luck alone."
     )
