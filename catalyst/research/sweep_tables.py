@@ -12,12 +12,14 @@ import polars as pl
 from catalyst.data.calendar import day_to_date
 from catalyst.data.metrics import SESSIONS_A_YEAR
 from catalyst.errors import InputError
+from catalyst.research.edge_luck import Question, luck_of, with_judged
 from catalyst.research.outcome import METRICS, Outcome
 from catalyst.research.sweep_axes import Axis
 from catalyst.research.sweep_grid import OBJECTIVES, Grid
 from catalyst.research.sweep_parts import Came
 from catalyst.research.sweep_points import Point
 from catalyst.research.trial_records import moments
+from catalyst.strategy.param_content import score_hash
 from catalyst.strategy.values import Floats
 
 #: Of what is drawn to judge a sweep; fixed, so that the same sweep gives the same figures.
@@ -133,6 +135,7 @@ def sweep_summary(
         What the lake says of itself if it is simulated.
     """
     outcomes = {one.params_hash: one for one in came if isinstance(one, Outcome)}
+    scores = {p.params.hash: score_hash(p.params) for p in points if p.params is not None}
     order = best_first(came, grid.objective)
     first = next(iter(outcomes.values()), None)
     return {
@@ -147,11 +150,17 @@ def sweep_summary(
         "distinct": len(outcomes),
         "failed": sum(isinstance(one, str) for one in came),
         "best": None if not order else _best(grid, points[order[0]], came[order[0]]),
-        "honesty": honesty_of(list(outcomes.values()), None if not order else came[order[0]]),
+        "honesty": honesty_of(
+            list(outcomes.values()),
+            None if not order else came[order[0]],
+            [scores[key] for key in outcomes],
+        ),
     }
 
 
-def honesty_of(outcomes: Sequence[Outcome], best: Came | None) -> dict[str, float | None]:
+def honesty_of(
+    outcomes: Sequence[Outcome], best: Came | None, scores: Sequence[str]
+) -> dict[str, float | None]:
     """Judge the best trial of a sweep as what it is: the best of so many.
 
     Parameters
@@ -160,6 +169,8 @@ def honesty_of(outcomes: Sequence[Outcome], best: Came | None) -> dict[str, floa
         One for each set of parameters that ran.
     best
         The best of them.
+    scores
+        The score's hash of each outcome (`catalyst.strategy.param_content.score_hash`).
 
     Returns
     -------
@@ -181,21 +192,18 @@ def honesty_of(outcomes: Sequence[Outcome], best: Came | None) -> dict[str, floa
     if not isinstance(best, Outcome) or len(best.days) < _LEAST_SESSIONS:
         return out
     excess = np.column_stack([one.excess for one in outcomes])
-    sharpes = [s for one in outcomes if (s := moments(one.excess)[0]) is not None]
-    spread = float(np.std(sharpes, ddof=1)) if len(sharpes) > 1 else 0.0
+    asked = [Question(score) for score in scores]
+    luck = luck_of(with_judged([], outcomes, asked), len(best.days))
     sharpe, skewness, kurtosis = moments(best.excess)
     if sharpe is not None and skewness is not None and kurtosis is not None:
-        out["deflated_sharpe"] = honesty.deflated_sharpe(
+        out["deflated_sharpe"] = honesty.probabilistic_sharpe(
             sharpe,
-            n_trials=len(outcomes),
-            trials_sharpe_std=spread,
+            benchmark=luck.sharpe,
             n_observations=len(best.days),
             skewness=skewness,
             kurtosis=kurtosis,
         )
-        out["luck_sharpe"] = honesty.expected_best_sharpe(len(outcomes), spread) * math.sqrt(
-            SESSIONS_A_YEAR
-        )
+        out["luck_sharpe"] = luck.sharpe_annual
     if len(outcomes) > 1:
         varied = excess[:, excess.std(axis=0) > 0]
         try:
