@@ -67,7 +67,9 @@ def _told(trials: Sequence[Trial], limit: int) -> dict[str, Any]:
         "sessions": longest,
         "sharpe_of_luck_annual": luck.sharpe_annual,
         "best_excess_sharpe_annual": None if top is None else top * year,
-        "sentence": sentence_of(luck),
+        "best_sessions": best[0].n_sessions,
+        "sentence": f"{sentence_of(luck)} That is over {longest:,} sessions, as the longest trial "
+        "has; over fewer, luck reaches more.",
         "best": [_row(trial, year) for trial in best[:limit]],
     }
 

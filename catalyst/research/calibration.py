@@ -132,9 +132,17 @@ class Calibration:
             return (
                 f"The search claims too often: {claimed}, where {LEVEL:.0%} may be (p = {p:.2g})."
             )
+        judged = [int(self.edges[name].is_not_null().sum()) for name in ("money_p", "score_p")]
+        if not any(judged):
+            return (
+                "Nothing could be judged in these worlds: they are too short or too quiet for "
+                "either leg; give them more sessions or companies."
+            )
         return (
             f"The search is not seen to claim too often: {claimed}; {LEVEL:.0%} may be by chance, "
-            f"and shares from {found.low:.1%} to {found.high:.1%} fit what was seen."
+            f"and shares from {found.low:.1%} to {found.high:.1%} fit what was seen. Money could "
+            f"be judged in {judged[0]:,} of {self.edges.height:,} trials, the score in "
+            f"{judged[1]:,}."
         )
 
 

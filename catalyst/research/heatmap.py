@@ -100,6 +100,11 @@ def verdict(summary: dict[str, Any]) -> str:
         f"{ratio}, beside the market {beside}."
     )
     lines: list[str] = []
+    if all(value is None for value in found.values()):
+        lines.append(
+            "There is too little to judge the best by: too few sessions, or trials that don't "
+            "differ. What so few sessions show is luck until more do."
+        )
     if found["deflated_sharpe"] is not None:
         lines.append(
             f"The best of so many would reach a Sharpe ratio of {_number(found['luck_sharpe'])} by "
