@@ -69,7 +69,7 @@ def swept(folder: Path, text: str = GRID, **asked: Any) -> Sweep:  # noqa: ANN40
 
 @cache
 def whole() -> Sweep:
-    return swept(scratch() / "whole", ledger=SearchLedger(scratch() / "sweep.sqlite"))
+    return swept(scratch() / "whole sweep", ledger=SearchLedger(scratch() / "sweep.sqlite"))
 
 
 def content(done: Sweep) -> dict[str, bytes]:

@@ -94,18 +94,23 @@ def replay_together(
     for k, params in enumerate(variants):
         groups.setdefault(history_key(params), []).append(k)
     found: dict[int, Result] = {}
-    with unchanged(lake.root, TABLES):
-        feed = feed or Feed(lake, timeframe, symbols, sources)
-        for number, places in enumerate(groups.values()):
-            chosen = [variants[k] for k in places]
-            told = _part(progress, number, len(groups))
-            span = (_date(start), _date(end))
-            # A feed counts what it read: each pass reads it all.
-            results = _one_pass(copy.copy(feed), chosen, span, tables=tables, progress=told)
-            found.update(zip(places, results, strict=True))
-    out = [found[k] for k in range(len(variants))]
-    if counted is not None:
-        count(out, lake, counted)
+    # Until all is counted: whoever interrupts twice ends the process before Python would tidy up.
+    with ExitStack() as unfinished:
+        with unchanged(lake.root, TABLES):
+            feed = feed or Feed(lake, timeframe, symbols, sources)
+            for number, places in enumerate(groups.values()):
+                chosen = [variants[k] for k in places]
+                told = _part(progress, number, len(groups))
+                span = (_date(start), _date(end))
+                # A feed counts what it read: each pass reads it all.
+                results = _one_pass(
+                    copy.copy(feed), chosen, span, unfinished, tables=tables, progress=told
+                )
+                found.update(zip(places, results, strict=True))
+        out = [found[k] for k in range(len(variants))]
+        if counted is not None:
+            count(out, lake, counted)
+        unfinished.pop_all()
     return out
 
 
@@ -169,6 +174,7 @@ def _one_pass(
     feed: Feed,
     variants: Sequence[Params],
     span: tuple[dt.date | None, dt.date | None],
+    unfinished: ExitStack,
     *,
     tables: Tables,
     progress: Progress | None,
@@ -178,7 +184,7 @@ def _one_pass(
     market.warm_up(before)
     benchmarks = Benchmarks()
     with ExitStack() as open_writers:
-        accounts = [_account(feed, params, open_writers, tables) for params in variants]
+        accounts = [_account(feed, params, unfinished, open_writers, tables) for params in variants]
         for k, session in enumerate(sessions):
             market.open_session(session)
             if k + 1 < len(sessions):
@@ -214,8 +220,11 @@ def _one_pass(
     return [Result(account.params, account.folder, feed.lake) for account in accounts]
 
 
-def _account(feed: Feed, params: Params, open_writers: ExitStack, tables: Tables) -> _Account:
+def _account(
+    feed: Feed, params: Params, unfinished: ExitStack, open_writers: ExitStack, tables: Tables
+) -> _Account:
     folder = tempfile.TemporaryDirectory(prefix="catalyst-run-")
+    unfinished.push(folder)
     writer = open_writers.enter_context(TableWriter(Path(folder.name)))
     state = begin(params)
     recorder = Recorder(writer, feed.names, state.cash_micro, money_only=tables == "money")

@@ -153,6 +153,8 @@ class _Scope:
 
     def _value(self, name: str) -> Origin:
         value = self.names.get(name, getattr(builtins, name, None))
+        if value is None:
+            return _UNKNOWN  # nobody's: other modules that don't have it, either, say nothing
         if isinstance(value, types.ModuleType):
             return _TYPED if not module_is(value) else Origin(Source.DATA, name)
         module = sys.modules.get(getattr(value, "__module__", "") or "")
