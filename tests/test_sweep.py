@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from functools import cache
 from pathlib import Path
@@ -68,8 +69,14 @@ def swept(folder: Path, text: str = GRID, **asked: Any) -> Sweep:  # noqa: ANN40
 
 
 @cache
+def own() -> Path:
+    """A folder of this module's: another file of tests may import it a second time."""
+    return Path(tempfile.mkdtemp(dir=scratch()))
+
+
+@cache
 def whole() -> Sweep:
-    return swept(scratch() / "whole sweep", ledger=SearchLedger(scratch() / "sweep.sqlite"))
+    return swept(own() / "whole", ledger=SearchLedger(own() / "sweep.sqlite"))
 
 
 def content(done: Sweep) -> dict[str, bytes]:
@@ -248,7 +255,7 @@ def test_two_processes_give_the_bytes_of_one(tmp_path: Path) -> None:
 
 def test_every_trial_is_counted_once_by_whoever_started_the_sweep() -> None:
     done = whole()
-    ledger = SearchLedger(scratch() / "sweep.sqlite")
+    ledger = SearchLedger(own() / "sweep.sqlite")
     lake = small_lake()
     params = Params.load("spec", settings=["risk.stop_frac=0.01", "risk.target_1_r=2.5"])
     counted = {trial.params_hash for trial in lake_trials(lake, ledger)}
@@ -355,7 +362,7 @@ def test_a_finished_sweep_that_is_resumed_is_counted_where_it_wasn_t(tmp_path: P
     for _ in range(2):
         swept(tmp_path, resume=True, ledger=ledger)
 
-    kept = counted_in(SearchLedger(scratch() / "sweep.sqlite"))
+    kept = counted_in(SearchLedger(own() / "sweep.sqlite"))
 
     assert counted_in(ledger) == kept
     assert len(kept) == 4
