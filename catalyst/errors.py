@@ -10,6 +10,10 @@
     │   ├── ImportFileError   a file can't be imported as it stands
     │   └── OutputError       an output folder can't be written
     ├── VendorError           a data vendor did not give what was asked: exit status 1
+    ├── ServiceError          a database, cache or embedded server can't be used: exit status 1
+    ├── BrokerError           the broker did not do what was asked: exit status 1
+    │   ├── BrokerRefusalError it said no; asking again changes nothing
+    │   └── BrokerSilenceError no answer that can be trusted: it may have happened
     └── InvariantError        catalyst itself is wrong: never caught, always a bug
         └── ConservationError money or shares appeared or vanished
 
@@ -85,6 +89,41 @@ class OutputError(InputError):
 
 class VendorError(CatalystError):
     """Raise for a data vendor that refuses, fails or stays silent after all tries."""
+
+
+class ServiceError(CatalystError):
+    """Raise for a database, cache or embedded server that can't be reached, started or trusted."""
+
+
+class BrokerError(CatalystError):
+    """Raise when a broker does not do what was asked."""
+
+
+class BrokerRefusalError(BrokerError):
+    """Raise when a broker says no.
+
+    Parameters
+    ----------
+    status
+        HTTP status.
+    code
+        The broker's code, such as 40310000; 0 where it gave none.
+    told
+        Its words.
+    """
+
+    def __init__(self, status: int, code: int, told: str) -> None:
+        super().__init__(status, code, told)
+        self.status = status
+        self.code = code
+        self.told = told
+
+    def __str__(self) -> str:
+        return f"the broker refused with {self.status} ({self.code}): {self.told}"
+
+
+class BrokerSilenceError(BrokerError):
+    """Raise when a broker gave no answer that can be trusted: what was asked may have happened."""
 
 
 class InvariantError(CatalystError):
