@@ -146,6 +146,8 @@ class _Account:
                 self.state, self.ask = stop.value, None
                 return
             match ask:
+                case Advance(idle=True):
+                    answer = None
                 case Advance() | Look():
                     self.ask = ask
                     return

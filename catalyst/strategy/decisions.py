@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from catalyst.strategy.reasons import Kind, Outcome, Reason, Role, Side
 from catalyst.strategy.values import Bytes, Floats, Indices
+
+if TYPE_CHECKING:
+    from catalyst.strategy.portfolio import Entry
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,10 @@ class Fill:
         What slippage and rounding took, micro-dollars: quantity times the distance between the
         price and what it was before either; 0 for a limit that filled at its own price.
     filled_ns
-        The bar's open for a fill at the open, else the bar's end.
+        The bar's open for a fill at the open, else the bar's end; live, the broker's time.
+    order, entry
+        The order and its entry as they were last known, for an order that had been cancelled when
+        it filled: at a broker, a cancel can come too late. None in replay.
     """
 
     fill_id: str
@@ -74,6 +80,8 @@ class Fill:
     fee_micro: int
     filled_ns: int
     slippage_micro: int = 0
+    order: Order | None = None
+    entry: Entry | None = None
 
 
 @dataclass(frozen=True)

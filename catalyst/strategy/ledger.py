@@ -49,10 +49,13 @@ def roll_day(state: PortfolioState, session: Session) -> PortfolioState:
 def apply_fills(state: PortfolioState, fills: tuple[Fill, ...]) -> PortfolioState:
     """Book executions: cash, shares by half, and what is left of each order.
 
+    A fill of an order that had been cancelled names order and entry; an entry that had gone comes
+    back with its levels and without orders, so that the next look protects it.
+
     Raises
     ------
     KeyError
-        If a fill belongs to no order of the state; replay and recovery never let that happen.
+        If a fill belongs to no order of the state and names none.
     """
     if not fills:
         return state
@@ -62,6 +65,9 @@ def apply_fills(state: PortfolioState, fills: tuple[Fill, ...]) -> PortfolioStat
     by_order = {o.order_id: (e.entry_id, o) for e in state.entries for o in e.orders}
     marks = dict(state.marks)
     for fill in fills:
+        if fill.order_id not in by_order and fill.order is not None and fill.entry is not None:
+            by_order[fill.order_id] = (fill.entry.entry_id, fill.order)
+            entries.setdefault(fill.entry.entry_id, replace(fill.entry, orders=()))
         entry_id, order = by_order[fill.order_id]
         cash -= fill.side * notional_micro(fill.price, fill.quantity) + fill.fee_micro
         entries[entry_id] = _filled(entries[entry_id], order, fill)
@@ -71,7 +77,7 @@ def apply_fills(state: PortfolioState, fills: tuple[Fill, ...]) -> PortfolioStat
     return replace(
         state,
         cash_micro=cash,
-        entries=tuple(_swept(entries[e.entry_id]) for e in state.entries),
+        entries=tuple(sorted((_swept(e) for e in entries.values()), key=lambda e: e.symbol)),
         marks=tuple(sorted(marks.items())),
         stopped_today=tuple(sorted(stopped)),
     )

@@ -34,9 +34,14 @@ class Actions:
 
 @dataclass(frozen=True)
 class Advance:
-    """Ask for time to pass to ``asof_ns``; answer: (fills since the last one, `Survey`)."""
+    """Ask for time to pass to ``asof_ns``; answer: (fills since the last one, `Survey`).
+
+    None says that nothing is decided at the instant: it was missed, and is not made up for; or it
+    is ``idle``, without a scan and with nothing held or working, and nothing has filled.
+    """
 
     asof_ns: int
+    idle: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,16 +88,25 @@ Request = Actions | Advance | Look | Decided
 
 
 def run_session(
-    state: PortfolioState, session: Session, *, grid: Grid, params: Params
+    state: PortfolioState, session: Session, *, grid: Grid, params: Params, after_ns: int = -1
 ) -> Generator[Request, Any, PortfolioState]:
     """Run one session of the strategy.
+
+    Parameters
+    ----------
+    state
+        Before the session or, taken up again, after its last decision.
+    session, grid, params
+        The session, its base bars, every number.
+    after_ns
+        The session's last decision, where it is taken up again: what lies up to it is done.
 
     Yields
     ------
     Request
         `Actions` if something is held, then for every instant `Advance`, `Look` and `Decided`. Each
-        names the answer it is sent. Instants are the scans, and the ends of base bars while
-        something is held or working.
+        names the answer it is sent. Instants are the scans, and the ends of base bars; those at
+        which nothing is held or working are idle.
 
     Returns
     -------
@@ -101,7 +115,7 @@ def run_session(
     """
     params = params.on(session.day)
     state = roll_day(state, session)
-    if state.entries:
+    if state.entries and after_ns < session.pre_ns:
         actions: tuple[Action, ...] = yield Actions(session, tuple(e.symbol for e in state.entries))
         state, cancels, orders, done = apply_actions(state, actions, session)
         if done or cancels:
@@ -112,13 +126,16 @@ def run_session(
     first_scan = min(scans)
     for asof_ns in sorted(scans.union(bar_ends(session, grid))):
         scan = asof_ns in scans
-        if not scan and not state.entries:
+        if asof_ns <= after_ns:
             continue
-        fills: tuple[Fill, ...]
-        survey: Survey
-        fills, survey = yield Advance(asof_ns)
+        idle = not scan and not state.entries
+        answer: tuple[tuple[Fill, ...], Survey] | None = yield Advance(asof_ns, idle)
+        if answer is None:
+            continue
+        fills, survey = answer
         choose = scan and (grid.daily or chooses_active(session, asof_ns, params, first_scan))
-        wanted = np.array([e.symbol for e in state.entries], np.int32)
+        held = {e.symbol for e in state.entries}.union(f.symbol for f in fills if f.entry)
+        wanted = np.array(sorted(held), np.int32)
         narrowed = None
         if scan:
             narrowed = narrow(survey, state.active, params, choose=choose)

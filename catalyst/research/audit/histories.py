@@ -139,6 +139,8 @@ class Histories:
                     state = stop.value
                     break
                 match ask:
+                    case Advance(idle=True):
+                        answer = None
                     case Advance(asof_ns):
                         answer = market.advance(asof_ns)
                     case Look():

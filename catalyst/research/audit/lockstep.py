@@ -139,6 +139,8 @@ class Walk:
                 self.state = stop.value
                 return
             match ask:
+                case Advance(idle=True):
+                    answer = None
                 case Advance(asof_ns):
                     answer = self._advance(asof_ns)
                 case Look():
