@@ -123,11 +123,15 @@ class OrderUpdate:
 
 @dataclass(frozen=True)
 class Holding:
-    """Hold a position as the broker tells it: signed shares and their mean price in USD (text)."""
+    """Hold a position as the broker tells it: signed shares, mean and last price in USD (text).
+
+    ``last_price`` is empty where the broker doesn't say it.
+    """
 
     symbol: str
     quantity: int
     average_price: str
+    last_price: str = ""
 
 
 @dataclass(frozen=True)
