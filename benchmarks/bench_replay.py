@@ -126,7 +126,7 @@ def _step(root: Path) -> None:
     _prepared(root, symbols=_STEP_SYMBOLS, sessions=25, minutes=5)
     from catalyst import Lake, Params
     from catalyst.data.feed import Feed
-    from catalyst.research.market import Market
+    from catalyst.data.market import Market
     from catalyst.strategy.clock import bar_ends
     from catalyst.strategy.funnel import narrow
     from catalyst.strategy.ledger import begin

@@ -23,11 +23,11 @@ from worlds import INSTANT, LOOSE, action_lake, copied, daily_lake, scratch, sma
 from catalyst import Lake, Params, replay
 from catalyst.cli.app import app
 from catalyst.data.feed import Feed
+from catalyst.data.market import Market
 from catalyst.errors import InputError
 from catalyst.research.audit import LookaheadAudit, audit_lookahead
 from catalyst.research.audit.original import Original
 from catalyst.research.audit.remade import PERTURBATIONS, RemadeLake
-from catalyst.research.market import Market
 from catalyst.strategy.values import BarPanel, Floats, Indices, MarketView, Survey
 
 AT = dt.datetime(2023, 7, 3, 15, 15, tzinfo=dt.UTC)

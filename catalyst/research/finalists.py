@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from catalyst.data.feed import Feed, SessionBars
+from catalyst.data.market import Market
+from catalyst.data.market_path import MarketPath
 from catalyst.data.metrics import Benchmarks
-from catalyst.research.market import Market
-from catalyst.research.market_path import MarketPath
 from catalyst.research.trade_kernels_layout import (
     ACTION,
     BAR,

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from catalyst.data.feed import Feed
+from catalyst.data.market import Market
 from catalyst.errors import InputError
-from catalyst.research.market import Market
 from catalyst.strategy.clock import chooses_active, scan_instants
 from catalyst.strategy.funnel import Narrowed, narrow
 from catalyst.strategy.params import Params

@@ -8,11 +8,11 @@ from typing import Any
 from catalyst.data.calendar import day_to_date
 from catalyst.data.enrichment import enrichment_hash
 from catalyst.data.feed import Feed
+from catalyst.data.market import Counts
 from catalyst.data.metrics import Benchmarks, Curve, binding_rules, trade_metrics, warnings
 from catalyst.data.recorder import Recorder
 from catalyst.data.synthetic import synthetic_note
 from catalyst.data.version import code_version
-from catalyst.research.market import Counts
 from catalyst.strategy.money import MICRO
 from catalyst.strategy.params import Params
 from catalyst.strategy.values import Session

@@ -19,12 +19,12 @@ from typing import Any, Literal
 from catalyst.data.calendar import day_to_date
 from catalyst.data.feed import Feed
 from catalyst.data.lake import TABLES, Lake
+from catalyst.data.market import Market
 from catalyst.data.metrics import Benchmarks, Curve
 from catalyst.data.recorder import Recorder
 from catalyst.data.search_ledger import DEFAULT, Counting, ledger_of
 from catalyst.data.tables import TableWriter
 from catalyst.data.watch import unchanged
-from catalyst.research.market import Market
 from catalyst.research.result import Result
 from catalyst.research.run_summary import summarise
 from catalyst.research.trial_records import count

@@ -9,8 +9,8 @@ import numpy as np
 
 from catalyst.data.calendar import day_to_date
 from catalyst.data.feed import Feed
+from catalyst.data.market import Market
 from catalyst.errors import InvariantError
-from catalyst.research.market import Market
 from catalyst.strategy.params import Params
 from catalyst.strategy.session import Look
 from catalyst.strategy.values import MarketView, Session, Survey

@@ -10,10 +10,10 @@ import numpy as np
 
 from catalyst.data.codec import digest
 from catalyst.data.feed import Feed
+from catalyst.data.market import Market
 from catalyst.errors import CatalystError
 from catalyst.research.audit.cases import Case, cases_of
 from catalyst.research.audit.component_files import Found
-from catalyst.research.market import Market
 from catalyst.strategy.clock import chooses_active, scan_instants
 from catalyst.strategy.components import Component
 from catalyst.strategy.decisions import Decision

@@ -15,6 +15,7 @@ from catalyst.data.calendar import day_to_date
 from catalyst.data.codec import digest
 from catalyst.data.feed import Feed
 from catalyst.data.lake import Lake
+from catalyst.data.market import Market
 from catalyst.research.audit import differences
 from catalyst.research.audit.fills import OwnBars, better
 from catalyst.research.audit.instants import every_instant
@@ -24,7 +25,6 @@ from catalyst.research.audit.plugs import Plugs, failing
 from catalyst.research.audit.remade import RemadeLake
 from catalyst.research.audit.violations import Findings
 from catalyst.research.audit.worlds import Told, World
-from catalyst.research.market import Market
 from catalyst.strategy.decisions import Decision, Fill
 from catalyst.strategy.ledger import begin, roll_day
 from catalyst.strategy.params import Params

@@ -6,7 +6,7 @@ import numpy as np
 
 from catalyst.data.calendar import day_to_date
 from catalyst.data.feed import Feed
-from catalyst.research.market import Market
+from catalyst.data.market import Market
 from catalyst.strategy.clock import chooses_active, scan_instants
 from catalyst.strategy.funnel import narrow
 from catalyst.strategy.params import Params

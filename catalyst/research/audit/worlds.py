@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from catalyst.data.market import Market
 from catalyst.research.audit import differences
 from catalyst.research.audit.facts import TOLERANCE, last_days, of_facts, tables_of
 from catalyst.research.audit.original import Original
@@ -15,7 +16,6 @@ from catalyst.research.audit.plugs import Plugs
 from catalyst.research.audit.remade import Perturbation, RemadeLake
 from catalyst.research.audit.served import FrameLake, ReadableLake
 from catalyst.research.audit.violations import Findings
-from catalyst.research.market import Market
 from catalyst.strategy.decisions import Decision, Fill
 from catalyst.strategy.funnel import narrow
 from catalyst.strategy.params import Params

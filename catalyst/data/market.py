@@ -11,9 +11,9 @@ import numpy as np
 
 from catalyst.data.calendar import day_to_date
 from catalyst.data.feed import Feed, SessionBars
+from catalyst.data.market_path import MarketPath, opening_values
+from catalyst.data.matching import match
 from catalyst.data.metrics import Jump
-from catalyst.research.market_path import MarketPath, opening_values
-from catalyst.research.matching import match
 from catalyst.strategy.clock import (
     DAY_NS,
     last_base_bar,
