@@ -35,7 +35,8 @@ def walk(
     before, sessions = feed.span(None, None)
     market = Market(feed, params)
     market.warm_up([*before, *sessions[:-n_sessions]])
-    state, seen, filled = begin(params), [], []
+    state, seen = begin(params), []
+    filled: list[Fill] = []
     for session in sessions[-n_sessions:]:
         market.open_session(session)
         loop = run_session(state, session, grid=feed.grid, params=params)

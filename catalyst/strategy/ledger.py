@@ -74,6 +74,9 @@ def apply_fills(state: PortfolioState, fills: tuple[Fill, ...]) -> PortfolioStat
         marks[fill.symbol] = marks.get(fill.symbol, fill.price)
         if order.role in _STOPS:
             stopped.add(fill.symbol)
+    for fill in fills:
+        entry_id, order = by_order[fill.order_id]
+        entries[entry_id] = _leaving(entries[entry_id], order)
     return replace(
         state,
         cash_micro=cash,
@@ -108,17 +111,21 @@ def _filled(entry: Entry, order: Order, fill: Fill) -> Entry:
     else:
         legs = _plus(legs, order.leg, fill.quantity)
     target_1 = entry.target_1_exited + (fill.quantity if order.role is Role.TARGET_1 else 0)
-    exiting = entry.exiting
-    if exiting is None and order.role in _STOPS and fill.quantity < order.quantity:
-        exiting = order.role
     return replace(
         entry,
         orders=orders,
         exited=entry.exited + fill.quantity,
         leg_exited=legs,
         target_1_exited=target_1,
-        exiting=exiting,
     )
+
+
+def _leaving(entry: Entry, order: Order) -> Entry:
+    # The rest of a triggered stop is a market order for good; one filled in parts has no rest.
+    left = any(o.order_id == order.order_id and o.quantity > 0 for o in entry.orders)
+    if entry.exiting is not None or order.role not in _STOPS or not left:
+        return entry
+    return replace(entry, exiting=order.role)
 
 
 def _halves(quantity: int) -> tuple[int, int]:
