@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["live_services"]
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # Tests ask made-up data made-up questions: they must not count as somebody's search.
