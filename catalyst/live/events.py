@@ -91,6 +91,10 @@ class Intent:
         cancel, empty.
     target_broker_id
         The order to cancel or to replace, empty else.
+    orders
+        The strategy's orders of ``order_ids``, whole, see `catalyst.data.state_codec`.
+    entry
+        Of an entry: the entry as it was decided, so that a fill that comes too late can restore it.
     """
 
     kind: ClassVar[str] = "intent"
@@ -103,6 +107,8 @@ class Intent:
     request: Json
     target_broker_id: str = ""
     signal_id: str = ""
+    orders: list[Json] = field(default_factory=list)
+    entry: Json | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,470 @@
+"""What to send so that the broker has what the strategy wants: normal trading and recovery are one.
+
+Desired is the strategy's state with all fills booked; actual is the mirror of the broker's orders.
+The acts that bring them together are worked out anew after every event, until there are none. An
+entry is sent once or never; protection and exits are made again until they stand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+
+from catalyst.data.state_codec import entry_json, order_json
+from catalyst.live.events import Alert, Intent, Withheld
+from catalyst.live.mirror import Mirror, Sent
+from catalyst.live.ports import BrokerOrder, OrderStatus
+from catalyst.strategy.decisions import Order
+from catalyst.strategy.portfolio import Entry, PortfolioState
+from catalyst.strategy.reasons import Kind, Role
+from catalyst.strategy.risk import make_order, protection
+from catalyst.strategy.tickets import (
+    OrderRequest,
+    entry_request,
+    oco_request,
+    price_text,
+    simple_request,
+)
+
+_STOPS = (Role.STOP, Role.TRAILING_STOP)
+_SECOND_NS = 10**9
+#: A bracket's legs may sleep until all of its entry has filled: the rest is given up after this.
+_PARTLY_NS = 5 * _SECOND_NS
+#: A bar that reached the stop while the broker's stop did not go off: its prices are others.
+_TOUCHED_NS = 10 * _SECOND_NS
+_ASK_NS = _SECOND_NS
+_LONGEST_NS = 60 * _SECOND_NS
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Hold what else is known when acts are worked out.
+
+    Attributes
+    ----------
+    now_ns
+        Exchange time.
+    regular
+        Whether the broker's stops trigger now.
+    names
+        The run's symbol table.
+    decided_ns
+        The last decision.
+    no_entries
+        The rule that stops entries now, empty where none does.
+    stale_ns
+        An entry decided longer ago than this is not sent any more.
+    positions_max
+        Symbols held or being entered on the account, at most.
+    held : frozenset of str
+        Symbols of which the broker has shares.
+    foreign : frozenset of str
+        Symbols with shares or orders at the broker that nobody here knows.
+    """
+
+    now_ns: int
+    regular: bool
+    names: tuple[str, ...]
+    decided_ns: int
+    no_entries: str
+    stale_ns: int
+    positions_max: int
+    held: frozenset[str] = frozenset()
+    foreign: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """Ask the broker whether it has an order that nobody knows what became of."""
+
+    sent: Sent
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Ask the broker for an order that is waited for: its event may never come."""
+
+    broker_id: str
+
+
+Act = Intent | Withheld | Alert | LookUp | Ask
+
+
+@dataclass
+class Acts:
+    """Hold what to do now, in order.
+
+    Attributes
+    ----------
+    waiting
+        Whether the broker's word is waited for.
+    later
+        Whether something becomes due as time passes.
+    """
+
+    acts: list[Act] = field(default_factory=list)
+    waiting: bool = False
+    later: bool = False
+
+
+def converge(state: PortfolioState, mirror: Mirror, at: Situation) -> Acts:
+    """Work out what to do.
+
+    Parameters
+    ----------
+    state
+        After the last decision, with every fill booked that is known since.
+    mirror
+        The broker's orders.
+    at
+        The rest of what is known.
+    """
+    out = Acts()
+    unknown = _look_up(mirror, at, out)
+    wanted = {e.entry_id for e in state.entries}
+    for order in list(mirror.orders.values()):
+        serves = mirror.serves.get(order.broker_id)
+        if serves is not None and not order.status.final and serves.entry_id not in wanted:
+            _cancel(order, serves, mirror, at, out)
+    for entry in state.entries:
+        mark = dict(state.marks).get(entry.symbol, math.nan)
+        _Desk(entry, mirror, at, out, mark=mark, unknown=entry.entry_id in unknown).work()
+    _send_entries(state, mirror, at, out)
+    return out
+
+
+def _look_up(mirror: Mirror, at: Situation, out: Acts) -> set[str]:
+    unknown = set()
+    for sent in mirror.unresolved():
+        unknown.add(sent.intent.entry_id)
+        out.later = True
+        if at.now_ns - sent.at_ns >= _pause(sent.tries) or sent.status == "intended":
+            out.acts.append(LookUp(sent))
+    return unknown
+
+
+def _pause(tries: int) -> int:
+    return min(_ASK_NS << min(tries, 10), _LONGEST_NS)
+
+
+def _cancel(order: BrokerOrder, serves: Order, mirror: Mirror, at: Situation, out: Acts) -> None:
+    out.waiting = True
+    asked_ns = mirror.cancels.get(order.broker_id)
+    if asked_ns is not None or order.status is OrderStatus.PENDING_CANCEL:
+        if at.now_ns - (asked_ns or order.updated_ns) >= _ASK_NS:
+            out.acts.append(Ask(order.broker_id))
+        return
+    if order.parent_id and order.status is OrderStatus.HELD:
+        # It goes with its parent.
+        return
+    out.acts.append(
+        Intent(
+            order.client_order_id,
+            [serves.order_id],
+            serves.entry_id,
+            serves.leg,
+            order.symbol,
+            "cancel",
+            {},
+            target_broker_id=order.broker_id,
+            signal_id=serves.signal_id,
+        )
+    )
+
+
+class _Desk:
+    """One entry: what is wanted of it beside what the broker has."""
+
+    def __init__(
+        self,
+        entry: Entry,
+        mirror: Mirror,
+        at: Situation,
+        out: Acts,
+        *,
+        mark: float,
+        unknown: bool,
+    ) -> None:
+        self.entry = entry
+        self.mark = mark
+        self.mirror = mirror
+        self.at = at
+        self.out = out
+        self.unknown = unknown
+        self.symbol = at.names[entry.symbol]
+        live = [(o, mirror.serves[o.broker_id]) for o in mirror.live(entry.entry_id)]
+        self.entering = [(o, s) for o, s in live if s.role is Role.ENTRY]
+        self.leaving = [(o, s) for o, s in live if s.role is not Role.ENTRY]
+        self.held = tuple(
+            filled - left for filled, left in zip(entry.leg_filled, entry.leg_exited, strict=True)
+        )
+
+    def work(self) -> None:
+        wanted = {o.order_id for o in self.entry.orders if o.role is Role.ENTRY}
+        for order, serves in self.entering:
+            if serves.order_id not in wanted or self._sleeps_on(order):
+                _cancel(order, serves, self.mirror, self.at, self.out)
+        if self.entry.held <= 0:
+            self._clear(self.leaving)
+            return
+        out = next((o for o in self.entry.orders if o.leg < 0 and o.role is not Role.ENTRY), None)
+        if out is not None:
+            self._leave(out)
+            return
+        for leg in (0, 1):
+            mine = [(o, s) for o, s in self.leaving if s.leg == leg]
+            if self.held[leg] <= 0:
+                self._clear(mine)
+            elif self.at.regular:
+                self._protect(leg, mine)
+            else:
+                self._watch(leg, mine)
+        self._clear([(o, s) for o, s in self.leaving if s.leg < 0])
+
+    def _sleeps_on(self, order: BrokerOrder) -> bool:
+        """Tell whether a bracket has filled in part and nothing protects it, for too long."""
+        if not 0 < order.filled < order.quantity or not self.at.regular:
+            return False
+        legs = [o for o, _ in self.leaving if o.parent_id == order.broker_id]
+        awake = any(o.kind == "stop" and o.status is not OrderStatus.HELD for o in legs)
+        if awake:
+            return False
+        self.out.later = True
+        return self.at.now_ns - order.updated_ns >= _PARTLY_NS
+
+    def _clear(self, orders: Iterable[tuple[BrokerOrder, Order]]) -> None:
+        parents = {o.broker_id for o, _ in self.entering}
+        for order, serves in orders:
+            if order.parent_id not in parents:
+                _cancel(order, serves, self.mirror, self.at, self.out)
+
+    def _leave(self, wanted: Order) -> None:
+        mine = [o for o, s in self.leaving if s.order_id == wanted.order_id]
+        for order, serves in (*self.entering, *self.leaving):
+            if serves.order_id != wanted.order_id:
+                _cancel(order, serves, self.mirror, self.at, self.out)
+        if not mine:
+            self._send_simple(wanted, min(wanted.quantity, self.entry.held))
+
+    def _protect(self, leg: int, mine: list[tuple[BrokerOrder, Order]]) -> None:
+        shares = self.held[leg]
+        stop, target = self._orders_of(leg, shares)
+        awake = [
+            o
+            for o, _ in mine
+            if o.kind == "stop" and o.status not in (OrderStatus.HELD, OrderStatus.PENDING_CANCEL)
+        ]
+        covers = next((o for o in awake if o.quantity - o.filled >= shares), None)
+        touched = self.entry.exiting in _STOPS
+        if covers is not None and not (touched and self._silent(covers)):
+            if float(covers.stop_price or "nan") != stop.stop and not touched:
+                self._move(covers, stop)
+            return
+        if any(s.leg in (leg, -1) for _, s in self.entering):
+            # Still filling: its legs wake with it, or it is cancelled above.
+            self.out.waiting = True
+            return
+        if mine:
+            self._clear(mine)
+            return
+        if touched or self._through(stop) or self._refused(stop):
+            market = make_order(
+                self.entry, stop.submitted_ns, stop.role, Kind.MARKET, shares, leg=leg
+            )
+            self._send_simple(_as(market, stop), shares)
+            return
+        if self._may_send(stop.order_id):
+            client_id = self._client_id(stop.order_id)
+            request = oco_request(
+                stop, target, shares, symbol=self.symbol, client_order_id=client_id
+            )
+            self._intend(request, [stop, target], "protect", leg)
+
+    def _watch(self, leg: int, mine: list[tuple[BrokerOrder, Order]]) -> None:
+        # Outside regular hours resting brackets and pairs stay; without one, the target works.
+        if any(o.kind == "stop" for o, _ in mine):
+            return
+        shares = self.held[leg]
+        target = next(
+            (
+                o
+                for o in self.entry.orders
+                if o.leg == leg and o.role in (Role.TARGET_1, Role.TARGET_2)
+            ),
+            None,
+        )
+        if target is None:
+            return
+        covers = [
+            o
+            for o, _ in mine
+            if o.quantity - o.filled == shares and float(o.limit_price or "nan") == target.limit
+        ]
+        if covers:
+            return
+        if mine:
+            self._clear(mine)
+            return
+        if not any(s.leg in (leg, -1) for _, s in self.entering):
+            self._send_simple(target, shares)
+
+    def _orders_of(self, leg: int, shares: int) -> tuple[Order, Order]:
+        """Return stop and target of a half as the strategy has them, or as it would make them."""
+        made = protection(self.entry, self.at.decided_ns, leg, shares)
+        own = [o for o in self.entry.orders if o.leg == leg]
+        stop = next((o for o in own if o.role in _STOPS), made[0])
+        target = next((o for o in own if o.role in (Role.TARGET_1, Role.TARGET_2)), made[1])
+        return stop, target
+
+    def _silent(self, stop: BrokerOrder) -> bool:
+        """Tell whether a stop that the bars say was reached has not gone off for too long."""
+        if stop.status is OrderStatus.PARTIALLY_FILLED:
+            return False
+        self.out.later = True
+        since_ns = max(self.at.decided_ns, stop.updated_ns)
+        return self.at.now_ns - since_ns >= _TOUCHED_NS
+
+    def _through(self, stop: Order) -> bool:
+        return not math.isnan(self.mark) and (self.mark - stop.stop) * self.entry.side <= 0
+
+    def _refused(self, stop: Order) -> bool:
+        last = _last(self.mirror, stop.order_id)
+        return last is not None and last.status == "refused"
+
+    def _may_send(self, order_id: str) -> bool:
+        if self.unknown:
+            return False
+        last = _last(self.mirror, order_id)
+        if last is None or last.status != "refused":
+            return True
+        self.out.later = True
+        tries = self.mirror.generation(order_id)
+        return self.at.now_ns - last.at_ns >= _pause(tries)
+
+    def _client_id(self, order_id: str) -> str:
+        return f"{order_id}-{self.mirror.generation(order_id)}"
+
+    def _send_simple(self, wanted: Order, shares: int) -> None:
+        # A plain sale beside a working order of the same symbol is refused, as a wash trade or for
+        # want of free shares: it waits until all of them have ended.
+        ours = {o.broker_id for o, s in self.leaving if s.order_id == wanted.order_id}
+        if any(o.broker_id not in ours for o in self.mirror.live_of_symbol(self.symbol)) and (
+            wanted.kind is Kind.MARKET or wanted.leg < 0
+        ):
+            self.out.waiting = True
+            return
+        if shares > 0 and self._may_send(wanted.order_id):
+            request = simple_request(
+                wanted,
+                shares,
+                symbol=self.symbol,
+                client_order_id=self._client_id(wanted.order_id),
+            )
+            self._intend(request, [wanted], "exit", wanted.leg)
+
+    def _move(self, stop: BrokerOrder, wanted: Order) -> None:
+        if not self._may_send(wanted.order_id):
+            return
+        if self._refused(wanted):
+            # What can't be moved is made anew.
+            self._clear([(o, s) for o, s in self.leaving if s.leg == wanted.leg])
+            return
+        self.out.acts.append(
+            Intent(
+                self._client_id(wanted.order_id),
+                [wanted.order_id],
+                wanted.entry_id,
+                wanted.leg,
+                self.symbol,
+                "replace",
+                {"stop_price": price_text(wanted.stop)},
+                target_broker_id=stop.broker_id,
+                signal_id=wanted.signal_id,
+                orders=[order_json(wanted, self.at.names)],
+            )
+        )
+
+    def _intend(self, request: OrderRequest, orders: list[Order], purpose: str, leg: int) -> None:
+        self.out.waiting = True
+        self.out.acts.append(
+            Intent(
+                request.client_order_id,
+                [o.order_id for o in orders],
+                self.entry.entry_id,
+                leg,
+                self.symbol,
+                purpose,
+                asdict(request),
+                signal_id=self.entry.signal_id,
+                orders=[order_json(o, self.at.names) for o in orders],
+            )
+        )
+
+
+def _as(market: Order, stop: Order) -> Order:
+    return Order(**{**vars(market), "order_id": stop.order_id})
+
+
+def _last(mirror: Mirror, order_id: str) -> Sent | None:
+    found = [s for s in mirror.sent.values() if order_id in s.intent.order_ids]
+    return found[-1] if found else None
+
+
+def _send_entries(state: PortfolioState, mirror: Mirror, at: Situation, out: Acts) -> None:
+    for entry in state.entries:
+        new = [o for o in entry.orders if o.role is Role.ENTRY and not mirror.was_sent(o.order_id)]
+        if not new:
+            continue
+        symbol = at.names[entry.symbol]
+        refusal = _entry_refusal(entry, symbol, state, mirror, at)
+        if refusal is not None:
+            rule, value, threshold = refusal
+            out.acts += [
+                Withheld(o.order_id, entry.entry_id, symbol, rule, value, threshold) for o in new
+            ]
+            continue
+        for order in new:
+            children = tuple(o for o in entry.orders if o.parent_id == order.order_id)
+            client_id = f"{order.order_id}-0"
+            request = entry_request(order, children, symbol=symbol, client_order_id=client_id)
+            served = [order, *children]
+            out.waiting = True
+            out.acts.append(
+                Intent(
+                    client_id,
+                    [o.order_id for o in served],
+                    entry.entry_id,
+                    order.leg,
+                    symbol,
+                    "entry",
+                    asdict(request),
+                    signal_id=entry.signal_id,
+                    orders=[order_json(o, at.names) for o in served],
+                    entry=entry_json(entry, at.names),
+                )
+            )
+
+
+def _entry_refusal(
+    entry: Entry, symbol: str, state: PortfolioState, mirror: Mirror, at: Situation
+) -> tuple[str, float | None, float | None] | None:
+    if at.no_entries:
+        return at.no_entries, None, None
+    age_ns = at.now_ns - entry.decided_ns
+    if age_ns > at.stale_ns:
+        return "stale", age_ns / _SECOND_NS, at.stale_ns / _SECOND_NS
+    if symbol in at.foreign:
+        return "foreign_in_symbol", None, None
+    ended = [
+        o
+        for o in mirror.live_of_symbol(symbol)
+        if o.broker_id not in mirror.serves or mirror.serves[o.broker_id].entry_id != entry.entry_id
+    ]
+    if ended:
+        return "symbol_busy_at_broker", float(len(ended)), 0.0
+    others = {at.names[e.symbol] for e in state.entries if e.entry_id != entry.entry_id}
+    count = len((at.held | others | at.foreign) - {symbol})
+    if count >= at.positions_max:
+        return "positions_max", float(count), float(at.positions_max)
+    return None
