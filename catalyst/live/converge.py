@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 
-from catalyst.data.state_codec import entry_json, order_json
-from catalyst.live.events import Alert, Intent, Withheld
+from catalyst.data.state_codec import order_json
+from catalyst.live.acts import Acts, Ask, LookUp, Situation
+from catalyst.live.entry_gate import send_entries
+from catalyst.live.events import Intent
 from catalyst.live.mirror import Mirror, Sent
 from catalyst.live.ports import BrokerOrder, OrderStatus
 from catalyst.strategy.decisions import Order
@@ -21,7 +23,6 @@ from catalyst.strategy.reasons import Kind, Role
 from catalyst.strategy.risk import make_order, protection
 from catalyst.strategy.tickets import (
     OrderRequest,
-    entry_request,
     oco_request,
     price_text,
     simple_request,
@@ -35,77 +36,6 @@ _PARTLY_NS = 5 * _SECOND_NS
 _TOUCHED_NS = 10 * _SECOND_NS
 _ASK_NS = _SECOND_NS
 _LONGEST_NS = 60 * _SECOND_NS
-
-
-@dataclass(frozen=True)
-class Situation:
-    """Hold what else is known when acts are worked out.
-
-    Attributes
-    ----------
-    now_ns
-        Exchange time.
-    regular
-        Whether the broker's stops trigger now.
-    names
-        The run's symbol table.
-    decided_ns
-        The last decision.
-    no_entries
-        The rule that stops entries now, empty where none does.
-    stale_ns
-        An entry decided longer ago than this is not sent any more.
-    positions_max
-        Symbols held or being entered on the account, at most.
-    held : frozenset of str
-        Symbols of which the broker has shares.
-    foreign : frozenset of str
-        Symbols with shares or orders at the broker that nobody here knows.
-    """
-
-    now_ns: int
-    regular: bool
-    names: tuple[str, ...]
-    decided_ns: int
-    no_entries: str
-    stale_ns: int
-    positions_max: int
-    held: frozenset[str] = frozenset()
-    foreign: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class LookUp:
-    """Ask the broker whether it has an order that nobody knows what became of."""
-
-    sent: Sent
-
-
-@dataclass(frozen=True)
-class Ask:
-    """Ask the broker for an order that is waited for: its event may never come."""
-
-    broker_id: str
-
-
-Act = Intent | Withheld | Alert | LookUp | Ask
-
-
-@dataclass
-class Acts:
-    """Hold what to do now, in order.
-
-    Attributes
-    ----------
-    waiting
-        Whether the broker's word is waited for.
-    later
-        Whether something becomes due as time passes.
-    """
-
-    acts: list[Act] = field(default_factory=list)
-    waiting: bool = False
-    later: bool = False
 
 
 def converge(state: PortfolioState, mirror: Mirror, at: Situation) -> Acts:
@@ -130,7 +60,7 @@ def converge(state: PortfolioState, mirror: Mirror, at: Situation) -> Acts:
     for entry in state.entries:
         mark = dict(state.marks).get(entry.symbol, math.nan)
         _Desk(entry, mirror, at, out, mark=mark, unknown=entry.entry_id in unknown).work()
-    _send_entries(state, mirror, at, out)
+    send_entries(state, mirror, at, out)
     return out
 
 
@@ -409,62 +339,3 @@ def _as(market: Order, stop: Order) -> Order:
 def _last(mirror: Mirror, order_id: str) -> Sent | None:
     found = [s for s in mirror.sent.values() if order_id in s.intent.order_ids]
     return found[-1] if found else None
-
-
-def _send_entries(state: PortfolioState, mirror: Mirror, at: Situation, out: Acts) -> None:
-    for entry in state.entries:
-        new = [o for o in entry.orders if o.role is Role.ENTRY and not mirror.was_sent(o.order_id)]
-        if not new:
-            continue
-        symbol = at.names[entry.symbol]
-        refusal = _entry_refusal(entry, symbol, state, mirror, at)
-        if refusal is not None:
-            rule, value, threshold = refusal
-            out.acts += [
-                Withheld(o.order_id, entry.entry_id, symbol, rule, value, threshold) for o in new
-            ]
-            continue
-        for order in new:
-            children = tuple(o for o in entry.orders if o.parent_id == order.order_id)
-            client_id = f"{order.order_id}-0"
-            request = entry_request(order, children, symbol=symbol, client_order_id=client_id)
-            served = [order, *children]
-            out.waiting = True
-            out.acts.append(
-                Intent(
-                    client_id,
-                    [o.order_id for o in served],
-                    entry.entry_id,
-                    order.leg,
-                    symbol,
-                    "entry",
-                    asdict(request),
-                    signal_id=entry.signal_id,
-                    orders=[order_json(o, at.names) for o in served],
-                    entry=entry_json(entry, at.names),
-                )
-            )
-
-
-def _entry_refusal(
-    entry: Entry, symbol: str, state: PortfolioState, mirror: Mirror, at: Situation
-) -> tuple[str, float | None, float | None] | None:
-    if at.no_entries:
-        return at.no_entries, None, None
-    age_ns = at.now_ns - entry.decided_ns
-    if age_ns > at.stale_ns:
-        return "stale", age_ns / _SECOND_NS, at.stale_ns / _SECOND_NS
-    if symbol in at.foreign:
-        return "foreign_in_symbol", None, None
-    ended = [
-        o
-        for o in mirror.live_of_symbol(symbol)
-        if o.broker_id not in mirror.serves or mirror.serves[o.broker_id].entry_id != entry.entry_id
-    ]
-    if ended:
-        return "symbol_busy_at_broker", float(len(ended)), 0.0
-    others = {at.names[e.symbol] for e in state.entries if e.entry_id != entry.entry_id}
-    count = len((at.held | others | at.foreign) - {symbol})
-    if count >= at.positions_max:
-        return "positions_max", float(count), float(at.positions_max)
-    return None
