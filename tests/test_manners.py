@@ -181,7 +181,7 @@ def test_help_is_whole_on_a_narrow_terminal_and_without_colours(place: Path) -> 
 # Of every command one line that is quickly done; beside them stand the tests of those that are not.
 TOLD_ELSEWHERE = {
     *("audit lookahead", "audit recursion", "backtest", "compare", "data pull", "data sample"),
-    *("calibrate", "learn", "mlflow", "sweep", "walk-forward"),
+    *("calibrate", "exchange", "learn", "mlflow", "sweep", "walk-forward"),
 }
 ANSWERED = {
     "audit": "audit --components ROOT/examples/volume_spike.py --lake LAKE",

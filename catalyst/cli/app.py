@@ -16,6 +16,7 @@ from catalyst.cli import (
     completion,
     data,
     edge,
+    exchange,
     explain,
     init,
     learn,
@@ -49,6 +50,7 @@ app.command("backtest", epilog=backtest.EPILOG)(backtest.command)
 app.command("calibrate", epilog=calibrate.EPILOG)(calibrate.command)
 app.command("compare", epilog=compare.EPILOG)(compare.command)
 app.command("edge", epilog=edge.EPILOG)(edge.command)
+app.command("exchange", epilog=exchange.EPILOG)(exchange.command)
 app.command("explain", epilog=explain.EPILOG)(explain.command)
 app.command("init", epilog=init.EPILOG)(init.command)
 app.command("learn", epilog=learn.EPILOG)(learn.command)

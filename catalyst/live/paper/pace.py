@@ -1,0 +1,62 @@
+"""How exchange time runs: so many times faster than ours, nights left out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from catalyst.live.paper.exchange import EARLY_NS
+from catalyst.strategy.values import Session
+
+
+@dataclass
+class Pace:
+    """Tell exchange time from the time that has gone by.
+
+    Parameters
+    ----------
+    sessions
+        What is played.
+    speed
+        Seconds of exchange time a second; positive.
+    nights
+        Whether the time between sessions runs too; else it is jumped over.
+    """
+
+    sessions: list[Session]
+    speed: float
+    nights: bool = False
+    _started: float = field(init=False, default=0.0)
+    _passed_ns: int = field(init=False, default=0)
+
+    def start(self, at_ns: int) -> None:
+        """Let time run from an instant."""
+        self._started = time.monotonic()
+        self._passed_ns = 0
+        for first, last in self._spans():
+            if at_ns <= last:
+                self._passed_ns += max(at_ns - first, 0)
+                return
+            self._passed_ns += last - first
+
+    def now_ns(self) -> int:
+        """Return the exchange's time now."""
+        gone = self._passed_ns + round((time.monotonic() - self._started) * self.speed * 1e9)
+        spans = self._spans()
+        for first, last in spans:
+            if gone <= last - first:
+                return first + gone
+            gone -= last - first
+        return spans[-1][1]
+
+    def seconds_until(self, at_ns: int) -> float:
+        """Return how long it is in our seconds until an instant, nights not counted."""
+        now = self.now_ns()
+        left = sum(max(min(at_ns, last) - max(now, first), 0) for first, last in self._spans())
+        return left / 1e9 / self.speed
+
+    def _spans(self) -> list[tuple[int, int]]:
+        first, last = self.sessions[0].pre_ns - EARLY_NS, self.sessions[-1].post_ns
+        if self.nights:
+            return [(first, last)]
+        return [(s.pre_ns - EARLY_NS, s.post_ns) for s in self.sessions]

@@ -1,0 +1,229 @@
+"""The data routes: bars, news, corporate actions; only what is known by exchange time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import lru_cache
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from catalyst.data.calendar import NEW_YORK, date_to_day, day_to_date
+from catalyst.data.calendar import sessions as calendar
+from catalyst.data.feed import Feed
+from catalyst.live.paper.door import asked_instant, asked_number, no
+from catalyst.live.paper.floor import Floor
+from catalyst.live.paper.market_wire import article_json, bar_json
+from catalyst.live.paper.tape import Article, Quoted, read_articles
+from catalyst.live.paper.wire import Json
+from catalyst.strategy.broker_rules import BAD_REQUEST
+from catalyst.strategy.clock import DAY_NS
+
+_MOST_BARS, _FEW_BARS = 10_000, 1_000
+_MOST_NEWS, _FEW_NEWS = 50, 10
+_KEPT_SESSIONS = 64
+
+_TIMEFRAMES = {
+    "1Min": "1m",
+    "1T": "1m",
+    "5Min": "5m",
+    "5T": "5m",
+    "15Min": "15m",
+    "15T": "15m",
+    "60Min": "1h",
+    "1Hour": "1h",
+    "1H": "1h",
+    "1Day": "1d",
+    "1D": "1d",
+}
+
+
+def data_routes(floor: Floor) -> list[Route]:
+    """Return the routes of the data side."""
+    kept = _Data(floor)
+    return [
+        Route("/v2/stocks/bars", kept.bars),
+        Route("/v2/stocks/bars/latest", kept.latest),
+        Route("/v2/stocks/{symbol}/bars", kept.bars_of),
+        Route("/v1beta1/news", kept.news),
+        Route("/v1/corporate-actions", kept.actions),
+    ]
+
+
+class _Data:
+    def __init__(self, floor: Floor) -> None:
+        self.exchange = floor.exchange
+        self._feeds: dict[str, Feed] = {}
+        self._grace_ns = round(self.exchange.terms.execution.bar_grace_s * 1e9)
+        self._session = lru_cache(_KEPT_SESSIONS)(self._read)
+
+    async def bars(self, request: Request) -> Response:
+        symbols = _names(request.query_params.get("symbols", ""))
+        if not symbols:
+            return no(400, BAD_REQUEST, "symbols is required")
+        found, token = self._page(request, symbols)
+        if found is None:
+            return no(400, BAD_REQUEST, f"invalid timeframe: {token}")
+        out: dict[str, list[Json]] = {}
+        for bar in found:
+            out.setdefault(bar.symbol, []).append(bar_json(bar))
+        return JSONResponse({"bars": out, "next_page_token": token})
+
+    async def bars_of(self, request: Request) -> Response:
+        symbol = request.path_params["symbol"]
+        found, token = self._page(request, [symbol])
+        if found is None:
+            return no(400, BAD_REQUEST, f"invalid timeframe: {token}")
+        told = [bar_json(bar) for bar in found]
+        return JSONResponse({"symbol": symbol, "bars": told, "next_page_token": token})
+
+    async def latest(self, request: Request) -> Response:
+        now = self.exchange.now_ns
+        symbols = _names(request.query_params.get("symbols", ""))
+        out: dict[str, Json] = {}
+        name = str(self.exchange.feed.timeframe)
+        for day in _days(now - 7 * DAY_NS, now)[::-1]:
+            rows = self._session(name, day)
+            for symbol in symbols:
+                known = [b for at, b in rows.get(symbol, []) if at <= now]
+                if known and symbol not in out:
+                    out[symbol] = bar_json(max(known, key=lambda b: b.ts_ns))
+        return JSONResponse({"bars": out})
+
+    def _page(self, request: Request, symbols: list[str]) -> tuple[list[Quoted] | None, str | None]:
+        query, now = request.query_params, self.exchange.now_ns
+        asked = query.get("timeframe", "1Min")
+        name = _TIMEFRAMES.get(asked, "")
+        if name not in self.exchange.feed.lake.timeframes():
+            return None, asked
+        end = asked_instant(query, "end")
+        end = now if end is None else min(end, now)
+        start = asked_instant(query, "start")
+        if start is None:
+            # As Alpaca: from the beginning of the day.
+            day = dt.datetime.fromtimestamp(end // 10**9, NEW_YORK).date()
+            start = _midnight(day)
+        limit = min(asked_number(query, "limit", _FEW_BARS), _MOST_BARS)
+        backwards = query.get("sort", "asc") == "desc"
+        days = _days(start, end)
+        rows: list[Quoted] = []
+        for symbol in sorted(set(symbols)):
+            own: list[Quoted] = []
+            for day in days:
+                latest: dict[int, Quoted] = {}
+                for known_ns, bar in self._session(name, day).get(symbol, []):
+                    halted = self.exchange.faults.halted(symbol, bar.ts_ns)
+                    if known_ns <= now and start <= bar.ts_ns <= end and not halted:
+                        latest[bar.ts_ns] = bar
+                own += [latest[ts] for ts in sorted(latest)]
+            rows += own[::-1] if backwards else own
+        place = _place(query.get("page_token"))
+        token = str(place + limit) if place + limit < len(rows) else None
+        return rows[place : place + limit], token
+
+    def _read(self, name: str, day: dt.date) -> dict[str, list[tuple[int, Quoted]]]:
+        # One session's bars by symbol, in the order in which they became known.
+        feed = self._feeds.get(name)
+        if feed is None:
+            base = self.exchange.feed
+            here = name == base.timeframe
+            feed = self._feeds[name] = base if here else Feed(base.lake, name)
+        session = Feed.session(day)
+        bars = feed.bars(session, grace_ns=self._grace_ns)
+        rows = bars.rows
+        columns = (rows.ts_ns, rows.open, rows.high, rows.low, rows.close, rows.volume)
+        values = zip(*(c.tolist() for c in columns), strict=True)
+        out: dict[str, list[tuple[int, Quoted]]] = {}
+        for at, known_ns, row in zip(
+            rows.symbol.tolist(), bars.known_ns.tolist(), values, strict=True
+        ):
+            symbol = feed.names[at]
+            out.setdefault(symbol, []).append((known_ns, Quoted(symbol, *row)))
+        return out
+
+    async def news(self, request: Request) -> Response:
+        query, now = request.query_params, self.exchange.now_ns
+        end = asked_instant(query, "end")
+        start = asked_instant(query, "start")
+        end = now if end is None else min(end, now)
+        start = end - DAY_NS if start is None else start
+        symbols = set(_names(query.get("symbols", "")))
+        limit = min(asked_number(query, "limit", _FEW_NEWS), _MOST_NEWS)
+        found = self._articles(start, end, symbols)
+        if query.get("sort", "desc") == "desc":
+            found.reverse()
+        place = _place(query.get("page_token"))
+        token = str(place + limit) if place + limit < len(found) else None
+        told = [article_json(a) for a in found[place : place + limit]]
+        return JSONResponse({"news": told, "next_page_token": token})
+
+    def _articles(self, start: int, end: int, symbols: set[str]) -> list[Article]:
+        if start > end:
+            return []
+        latest = {a.number: a for a in read_articles(self.exchange.feed, start - 1, end)}
+        kept = [a for a in latest.values() if not symbols or symbols & set(a.symbols)]
+        return sorted(kept, key=lambda a: (a.known_ns, a.number))
+
+    async def actions(self, request: Request) -> Response:
+        query, now = request.query_params, self.exchange.now_ns
+        symbols = set(_names(query.get("symbols", "")))
+        kinds = set(_names(query.get("types", "")))
+        today = dt.datetime.fromtimestamp(now // 10**9, NEW_YORK).date()
+        first = date_to_day(_date(query.get("start")) or today)
+        last = date_to_day(_date(query.get("end")) or today)
+        out: dict[str, list[Json]] = {}
+        for action in self.exchange.feed.actions:
+            symbol = self.exchange.feed.names[action.symbol]
+            if not first <= action.day <= last or action.known_ns > now:
+                continue
+            if symbols and symbol not in symbols:
+                continue
+            kind, body = _action(symbol, action.kind, action.value, day_to_date(action.day))
+            if not kinds or kind in kinds:
+                out.setdefault(f"{kind}s", []).append(body)
+        return JSONResponse({"corporate_actions": out, "next_page_token": None})
+
+
+def _action(symbol: str, kind: str, value: float, day: dt.date) -> tuple[str, Json]:
+    common: Json = {
+        "id": f"{symbol}-{day}-{kind}",
+        "symbol": symbol,
+        "ex_date": str(day),
+        "process_date": str(day),
+        "record_date": str(day),
+        "payable_date": str(day),
+    }
+    if kind == "dividend":
+        more = {"cusip": "", "rate": value, "special": False, "foreign": False}
+        return "cash_dividend", common | more
+    if value >= 1:
+        more = {"cusip": "", "new_rate": value, "old_rate": 1.0}
+        return "forward_split", common | more
+    more = {"old_cusip": "", "new_cusip": "", "new_rate": 1.0, "old_rate": 1.0 / value}
+    return "reverse_split", common | more
+
+
+def _days(start_ns: int, end_ns: int) -> list[dt.date]:
+    if start_ns > end_ns:
+        return []
+    first, last = (
+        dt.datetime.fromtimestamp(ns // 10**9, NEW_YORK).date() for ns in (start_ns, end_ns)
+    )
+    return list(calendar(first, last))
+
+
+def _midnight(day: dt.date) -> int:
+    return int(dt.datetime.combine(day, dt.time(), NEW_YORK).timestamp()) * 10**9
+
+
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _place(token: str | None) -> int:
+    return int(token) if token and token.isascii() and token.isdigit() else 0
+
+
+def _date(text: str | None) -> dt.date | None:
+    return dt.date.fromisoformat(text[:10]) if text else None
