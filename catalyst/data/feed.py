@@ -15,11 +15,11 @@ from catalyst.data.calendar import date_to_day, day_to_date, sessions
 from catalyst.data.lake import Lake
 from catalyst.data.news_batch import news_batch
 from catalyst.data.series import Series, chosen_series, series_in, series_kept
-from catalyst.data.session_bars import SessionBars, no_bars, rows_at
+from catalyst.data.session_bars import ROW_COLUMNS, SessionBars, known_bars, no_bars
 from catalyst.data.timeframes import LENGTH_NS
 from catalyst.errors import LakeError
 from catalyst.strategy.clock import DAY_NS, HOUR_NS
-from catalyst.strategy.history import Rows, history_sessions
+from catalyst.strategy.history import history_sessions
 from catalyst.strategy.news import empty_news
 from catalyst.strategy.portfolio import Action
 from catalyst.strategy.values import Flags, Floats, Grid, Indices, Ints, NewsBatch, Session
@@ -182,7 +182,7 @@ class Feed:
                 f"no session with {self.timeframe} bars in {asked}; the lake has them from {first} "
                 f"to {last}"
             )
-        return self._before(start_day), chosen
+        return self.before(start_day), chosen
 
     @property
     def reach(self) -> tuple[dt.date, dt.date]:
@@ -193,9 +193,10 @@ class Feed:
         """Return the sessions before a date that history needs, and its own; none on a holiday."""
         first, last = self.reach
         own = _sessions(day, day) if first <= day <= last else []
-        return (self._before(day) if own else []), own
+        return (self.before(day) if own else []), own
 
-    def _before(self, day: dt.date) -> list[Session]:
+    def before(self, day: dt.date) -> list[Session]:
+        """Return the sessions before a date that history needs, ascending."""
         coarse = [min(days) for days in self._coarse_days.values() if days]
         oldest = min([self._days[0], day - _BREAK, *coarse])
         return _sessions(oldest, day - dt.timedelta(days=1))[-history_sessions(self.grid) :]
@@ -218,38 +219,17 @@ class Feed:
             return no_bars(m)
         read = self.lake.read_session(str(self.timeframe), day)
         symbol, keep = self._placed(read, self._series[str(self.timeframe)])
-        taken = {
-            name: getattr(read, name)[keep]
-            for name in ("ts_ns", "open", "high", "low", "close", "volume", "adjusted")
-        }
-        known = read.known_ns[keep]
-        ends = (
-            np.full(len(symbol), session.close_ns)
-            if self.grid.daily
-            else taken["ts_ns"] + self.grid.timeframe_ns
-        )
-        in_time = known <= ends + grace_ns
-        effective = np.where(in_time, np.maximum(ends, 0), known)
-        adjusted_rows = taken.pop("adjusted")
-        rows = Rows(symbol=symbol, raw=adjusted_rows == 0, **taken)
-        first_of = np.ones(len(symbol), np.bool_)
-        first_of[1:] = (symbol[1:] != symbol[:-1]) | (rows.ts_ns[1:] != rows.ts_ns[:-1])
-        # The grace is for a bar's first version: a correction in the same seconds came after it.
-        in_time = (known <= ends + grace_ns) & first_of
-        effective = np.where(in_time, ends, np.maximum(known, ends))
-        tradable = np.flatnonzero(in_time)
-        order = np.lexsort((rows.ts_ns, symbol, effective))
-        adjusted = np.full(m, -1, np.int8)
-        adjusted[symbol] = adjusted_rows
-        return SessionBars(
-            rows=rows_at(rows, order),
-            known_ns=effective[order],
-            start=np.searchsorted(symbol[tradable], np.arange(m + 1)),
-            traded=rows_at(rows, tradable),
-            ends_ns=ends[tradable],
-            adjusted=adjusted,
-            late=int((~in_time & first_of).sum()),
+        taken = {name: getattr(read, name)[keep] for name in ROW_COLUMNS}
+        return known_bars(
+            symbol,
+            taken,
+            known_ns=read.known_ns[keep],
+            adjusted=read.adjusted[keep],
             assumed=int(read.known_is_assumed[keep].sum()),
+            n_symbols=m,
+            session=session,
+            grid=self.grid,
+            grace_ns=grace_ns,
         )
 
     def _placed(self, read: BarRows, series: Mapping[str, Series]) -> tuple[Indices, Ints]:

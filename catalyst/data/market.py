@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from catalyst.data.calendar import day_to_date
-from catalyst.data.feed import Feed, SessionBars
+from catalyst.data.known_source import KnownSource
 from catalyst.data.market_path import MarketPath, opening_values
 from catalyst.data.matching import match
 from catalyst.data.metrics import Jump
+from catalyst.data.session_bars import SessionBars
 from catalyst.strategy.clock import (
     DAY_NS,
     last_base_bar,
@@ -90,7 +91,9 @@ class Market:
         What all symbols held equally made, from bar to bar.
     """
 
-    def __init__(self, feed: Feed, params: Params, *, exchange: Feed | None = None) -> None:
+    def __init__(
+        self, feed: KnownSource, params: Params, *, exchange: KnownSource | None = None
+    ) -> None:
         m = len(feed.names)
         self.feed = feed
         self.params = params
@@ -112,7 +115,7 @@ class Market:
         self._queue: Rows | None = None
         self._queue_known: Ints = np.empty(0, np.int64)
         self._pushed = 0
-        self._actions = (exchange or feed).actions
+        self._actions = list((exchange or feed).actions)
         self._ex_today: tuple[Action, ...] = ()
         self._opened: list[tuple[int, int]] = []
         self._late: list[tuple[Session, tuple[Action, ...], Floats]] = []
@@ -167,7 +170,7 @@ class Market:
         """Read the next session's files beside this one's decisions; nothing looks at them yet."""
         self._ahead = self._reader.submit(self._read, session)
 
-    def reread(self, feed: Feed) -> None:
+    def reread(self, feed: KnownSource) -> None:
         """Forget what isn't known yet, and read it anew; between sessions, the next one's facts.
 
         What is known stays; an audit puts another future into the market.

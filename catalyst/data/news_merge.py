@@ -215,7 +215,6 @@ def _touched(spill: Spill) -> list[str]:
 def _earlier(change: Transaction, fed: pl.DataFrame) -> pl.DataFrame | None:
     import polars as pl
 
-    from catalyst.data.enrichment.clusters import WINDOW_NS
     from catalyst.data.enrichment.schema import SETTLED
 
     before_ns = int(fed["known_at"].dt.timestamp("ns").min())  # type: ignore[arg-type]
@@ -223,16 +222,39 @@ def _earlier(change: Transaction, fed: pl.DataFrame) -> pl.DataFrame | None:
     paths = _paths(change, [date for date in change.dates(FOLDER) if date <= last])
     if not paths:
         return None
-    known_ns = pl.col("known_at").dt.timestamp("ns")
     before = pl.scan_parquet(paths, hive_partitioning=False, glob=False).select(list(SETTLED))
+    return what_bears_on(fed, before)
+
+
+def what_bears_on(fed: pl.DataFrame, before: pl.LazyFrame) -> pl.DataFrame | None:
+    """Select the stored rows that can matter to reports that are to be enriched.
+
+    Parameters
+    ----------
+    fed
+        The reports, as `catalyst.data.enrichment.enrich` takes them.
+    before
+        Columns of `catalyst.data.enrichment.schema.SETTLED`.
+
+    Returns
+    -------
+    DataFrame or None
+        What was known before the first of them: a day of stories, versions of the same articles,
+        originals and retweets of the same posts, and the rest of their clusters, which says what
+        was known of them. None if there is nothing.
+    """
+    import polars as pl
+
+    from catalyst.data.enrichment.clusters import WINDOW_NS
+
+    before_ns = int(fed["known_at"].dt.timestamp("ns").min())  # type: ignore[arg-type]
+    known_ns = pl.col("known_at").dt.timestamp("ns")
     before = before.filter(known_ns < before_ns)
     posts = pl.concat([fed[name].drop_nulls() for name in _IDENTITY]).unique()
     same_post = pl.any_horizontal(pl.col(name).is_in(posts.implode()) for name in _IDENTITY)
     same_post = same_post.fill_null(value=False) if len(posts) else pl.lit(value=False)
     articles = article_ids(fed).unique()
     told = pl.col("news_id").is_in(articles.implode())
-    # What can matter: a day of stories, versions of the same articles, originals and retweets of
-    # the same posts, and the rest of their clusters, which says what was known of them.
     again = before.filter(same_post | told)
     clusters = again.select(pl.col("cluster_id").unique()).collect().to_series()
     member = pl.col("cluster_id").is_in(clusters.implode())

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from catalyst.strategy.history import Rows
-from catalyst.strategy.values import Bytes, Flags, Ints
+from catalyst.strategy.values import (
+    Bytes,
+    Flags,
+    Grid,
+    Indices,
+    Ints,
+    Session,
+)
+
+ROW_COLUMNS = ("ts_ns", "open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True)
@@ -118,4 +130,56 @@ def no_bars(n_symbols: int) -> SessionBars:
         adjusted=np.full(n_symbols, -1, np.int8),
         late=0,
         assumed=0,
+    )
+
+
+def known_bars(
+    symbol: Indices,
+    columns: Mapping[str, NDArray[Any]],
+    *,
+    known_ns: Ints,
+    adjusted: Bytes,
+    assumed: int,
+    n_symbols: int,
+    session: Session,
+    grid: Grid,
+    grace_ns: int,
+) -> SessionBars:
+    """Lay out a session's bars as they became known and as they traded.
+
+    A first version known within the grace after its end counts as known at its end.
+
+    Parameters
+    ----------
+    symbol : int32[n]
+        Ascending; a symbol's rows by ts, and versions of one bar by when they were known.
+    columns
+        `ROW_COLUMNS`, n values each.
+    known_ns, adjusted
+        When each version became known; how it is adjusted.
+    assumed
+        How many of the times are assumptions.
+    n_symbols, session, grid, grace_ns
+        The run's table, and what the bars belong to.
+    """
+    rows = Rows(symbol=symbol, raw=adjusted == 0, **columns)
+    ends = np.full(len(symbol), session.close_ns) if grid.daily else rows.ts_ns + grid.timeframe_ns
+    first_of = np.ones(len(symbol), np.bool_)
+    first_of[1:] = (symbol[1:] != symbol[:-1]) | (rows.ts_ns[1:] != rows.ts_ns[:-1])
+    # The grace is for a bar's first version: a correction in the same seconds came after it.
+    in_time = (known_ns <= ends + grace_ns) & first_of
+    effective = np.where(in_time, ends, np.maximum(known_ns, ends))
+    tradable = np.flatnonzero(in_time)
+    order = np.lexsort((rows.ts_ns, symbol, effective))
+    latest = np.full(n_symbols, -1, np.int8)
+    latest[symbol] = adjusted
+    return SessionBars(
+        rows=rows_at(rows, order),
+        known_ns=effective[order],
+        start=np.searchsorted(symbol[tradable], np.arange(n_symbols + 1)),
+        traded=rows_at(rows, tradable),
+        ends_ns=ends[tradable],
+        adjusted=latest,
+        late=int((~in_time & first_of).sum()),
+        assumed=assumed,
     )

@@ -190,7 +190,7 @@ class Alpaca:
             start=start,
             end=end,
             sort="asc",
-            symbols=",".join(chunk.symbols),
+            symbols=",".join(chunk.symbols) or None,
             limit=_NEWS_A_PAGE,
             include_content=False,
             exclude_contentless=False,
@@ -230,9 +230,12 @@ class Alpaca:
     ) -> Iterator[tuple[Mapping[str, Any], tuple[str, ...]]]:
         # The clients' own methods hold all pages in memory before they give the first.
         symbols = list(chunk.symbols)
+        # Of news alone one can ask for all there is.
+        whatever = not symbols
         tokens: set[str] = set()
-        while symbols:
-            fields["symbols"] = ",".join(symbols)
+        while symbols or whatever:
+            if symbols:
+                fields["symbols"] = ",".join(symbols)
             answer = self._ask(client, path, fields)
             if isinstance(answer, str):
                 if answer not in symbols:

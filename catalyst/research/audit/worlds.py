@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from catalyst.data.feed import Feed
 from catalyst.data.market import Market
 from catalyst.research.audit import differences
 from catalyst.research.audit.facts import TOLERANCE, last_days, of_facts, tables_of
@@ -68,6 +69,11 @@ def told(loaded: ReadableLake, reads: int, *, grace_ns: int) -> Told:
     return Told(tables, frames, near, reads)
 
 
+def _feed_of(run: Market) -> Feed:
+    # An audit's market is fed from a lake.
+    return cast("Feed", run.feed)
+
+
 class World:
     """Walk beside a run's market in one perturbation.
 
@@ -126,7 +132,7 @@ class World:
         lake = self._fresh(at_ns)
         self._lake, self.at_ns = lake, at_ns
         if before is None:
-            self.market.reread(run.feed.reading(cast("Lake", lake)))
+            self.market.reread(_feed_of(run).reading(cast("Lake", lake)))
             return
         loaded: list[ReadableLake] = []
         if self._failed(at_ns, "loader", lambda: loaded.append(self._reload(lake, run, before))):
@@ -140,14 +146,14 @@ class World:
 
     def _reload(self, lake: RemadeLake, run: Market, before: Told) -> ReadableLake:
         assert self.market is not None  # noqa: S101 - remake has asked
-        loaded = self.plugs.loaded(lake, timeframe=run.feed.timeframe)
+        loaded = self.plugs.loaded(lake, timeframe=_feed_of(run).timeframe)
         if before.reads and not lake.reads:
             what = (
                 "the loader read the lake at its first call only and keeps what it read; read at "
                 "each call anew"
             )
             self.findings.say(lake.at_ns, self.perturbation, "loader", what)
-        self.market.reread(run.feed.reading(cast("Lake", loaded)))
+        self.market.reread(_feed_of(run).reading(cast("Lake", loaded)))
         return loaded
 
     def _compare_facts(self, at_ns: int, loaded: ReadableLake, before: Told) -> None:
