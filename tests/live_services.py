@@ -137,11 +137,15 @@ def _end_servers(home: Path) -> None:
 
 def _make_template(url: str) -> None:
     import psycopg
+    from pydantic import SecretStr
+
+    from catalyst.live.schema import migrate
 
     with psycopg.connect(url, autocommit=True) as connection:
         named = "SELECT 1 FROM pg_database WHERE datname = %s"
         if connection.execute(named, (_TEMPLATE,)).fetchone() is None:
             connection.execute(f"CREATE DATABASE {_TEMPLATE}")
+            migrate(SecretStr(url.rpartition("/")[0] + "/" + _TEMPLATE))
 
 
 @contextmanager

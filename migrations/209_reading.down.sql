@@ -1,0 +1,15 @@
+DROP VIEW public.workflow_metrics;
+DROP VIEW public.workflow_events;
+DROP VIEW public.workflow_tracking;
+DROP VIEW public.service_coordination;
+DROP VIEW public.strategy_signals;
+DROP VIEW public.news_sentiment;
+DROP VIEW public.pattern_analysis;
+DROP VIEW public.scanning_results;
+DROP VIEW public.positions;
+DROP VIEW public.orders;
+DROP VIEW public.trades;
+DROP VIEW analytics.news_sentiment_24h;
+DROP VIEW analytics.pattern_effectiveness;
+DROP VIEW analytics.daily_pnl;
+DROP VIEW analytics.portfolio_metrics;
