@@ -1,0 +1,385 @@
+"""The exchange's time: asked of the paper exchange, or the machine's, checked against the broker's.
+
+The paper exchange runs at a chosen speed, or stands still until it is stepped on. Live trading
+itself can't tell: it asks for the time, waits until an instant, and waits until what the exchange
+sent by then has arrived.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import requests
+
+from catalyst.data.calendar import SECOND_NS
+from catalyst.errors import BrokerSilenceError
+from catalyst.live.threads import in_thread
+
+Tell = Callable[[str], None]
+
+_TIMEOUT_S = (3.0, 30.0)
+_TRIES = 4
+_FIRST_PAUSE_S = 0.2
+# At sixty times the speed a second of ours is a minute there.
+_ANCHOR_EVERY_S = 1.0
+# Between sessions a running exchange jumps to the next one, which nobody announces.
+_NIGHT_LOOK_S = 0.05
+_ARRIVAL_LOOK_S = 0.001
+_STEP_NS = 2 * SECOND_NS
+_CHECK_EVERY_NS = 60 * SECOND_NS
+_LONGEST_SLEEP_S = 1.0
+
+
+class Receiver(Protocol):
+    """Be something that the exchange sends messages to, and that a step of time waits for."""
+
+    @property
+    def kind(self) -> str:
+        """Name what is received as the exchange counts it: bars, news or trade_updates."""
+
+    @property
+    def received(self) -> int:
+        """Count the messages received so far."""
+
+    @property
+    def breaks(self) -> int:
+        """Count openings and losses of the connection: across one, counts say nothing."""
+
+    async def settle(self) -> None:
+        """Return once what was missed in a break was asked for, or can't be had."""
+
+
+def _nothing(_: str) -> None:
+    pass
+
+
+@dataclass
+class ExchangeClock:
+    """Tell a paper exchange's time; where it is stepped, step it.
+
+    Parameters
+    ----------
+    url
+        Where the exchange listens, such as ``http://127.0.0.1:8300``.
+    key, secret
+        Of the account: what it was sent is counted by account.
+    tell
+        Told, in a sentence, of messages that did not arrive and of a clock that did not answer.
+    patience_s
+        Seconds of ours to wait for messages that were sent.
+
+    Attributes
+    ----------
+    speed
+        Exchange seconds in one of ours; 0: it is stepped.
+    timeframe
+        Of the bars that the exchange sends.
+    gaps
+        How many times messages did not arrive in time.
+    """
+
+    url: str
+    key: str = field(repr=False)
+    secret: str = field(repr=False)
+    tell: Tell = _nothing
+    patience_s: float = 5.0
+    speed: float = field(init=False, default=0.0)
+    timeframe: str = field(init=False, default="")
+    gaps: int = field(init=False, default=0)
+    _now_ns: int = field(init=False, default=0)
+    _from_ns: int = field(init=False, default=0)
+    _at: float = field(init=False, default=0.0)
+    _post_ns: int = field(init=False, default=0)
+    _sent: dict[str, int] = field(init=False, default_factory=dict)
+    _due: dict[int, tuple[int, int]] = field(init=False, default_factory=dict)
+    _receivers: list[Receiver] = field(init=False, default_factory=list)
+    _session: requests.Session = field(init=False, repr=False)
+    _failing: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self._session = requests.Session()
+        # A proxy of the environment is not for this machine.
+        self._session.trust_env = False
+        self._session.headers.update(
+            {"APCA-API-KEY-ID": self.key, "APCA-API-SECRET-KEY": self.secret}
+        )
+
+    async def open(self) -> ExchangeClock:
+        """Ask for the time once; nothing else may be called before.
+
+        Raises
+        ------
+        BrokerSilenceError
+            If nobody answers there.
+        """
+        self._take(await self._ask(None))
+        self._from_ns = self._now_ns
+        return self
+
+    def close(self) -> None:
+        """Give up the connection."""
+        self._session.close()
+
+    @property
+    def stepped(self) -> bool:
+        """Tell whether time stands still until `sleep_until`."""
+        return not self.speed
+
+    def watch(self, receiver: Receiver) -> None:
+        """Wait for this receiver's messages in `settle` from the next step on."""
+        self._receivers.append(receiver)
+
+    def now_ns(self) -> int:
+        """Return the exchange's time, ns UTC; never less than before."""
+        if self.speed:
+            passed = (time.monotonic() - self._at) * self.speed * SECOND_NS
+            self._from_ns = max(self._from_ns, self._now_ns + int(passed))
+            return self._from_ns
+        return self._now_ns
+
+    def arrival_ns(self, said_ns: int) -> int:
+        """Return when something that has just come in became known.
+
+        Parameters
+        ----------
+        said_ns
+            When it could first be known by its own words, ns UTC. A step of time passes in one
+            moment of ours: what lies within it arrived when it says, all else at the step's end.
+        """
+        if self.speed:
+            return self.now_ns()
+        return said_ns if self._from_ns < said_ns <= self._now_ns else self._now_ns
+
+    async def sleep_until(self, at_ns: int) -> None:
+        """Return once it is that time; where time is stepped, step it there.
+
+        Raises
+        ------
+        BrokerSilenceError
+            If a stepped exchange does not answer.
+        """
+        if not self.speed:
+            await self._step(at_ns)
+            return
+        while (left_ns := at_ns - self.now_ns()) > 0:
+            night = self.now_ns() >= self._post_ns
+            look_s = _NIGHT_LOOK_S if night else _ANCHOR_EVERY_S
+            await asyncio.sleep(min(look_s, left_ns / SECOND_NS / self.speed))
+            if night or time.monotonic() - self._at >= _ANCHOR_EVERY_S:
+                await self._anchor()
+
+    async def settle(self) -> None:
+        """Return once all that was sent in the last step has arrived, or `patience_s` are over.
+
+        An exchange that runs by itself is not waited for: what is late is late.
+        """
+        if self.speed:
+            return
+        ends = time.monotonic() + self.patience_s
+        while self._missing() and time.monotonic() < ends:  # noqa: ASYNC110 - counters elsewhere
+            await asyncio.sleep(_ARRIVAL_LOOK_S)
+        for receiver, due in self._missing():
+            self.gaps += 1
+            self.tell(
+                f"{due - receiver.received} of the {receiver.kind} messages that the exchange sent "
+                f"did not arrive in {self.patience_s:g} s"
+            )
+        self._due.clear()
+        for receiver in self._receivers:
+            await receiver.settle()
+
+    async def _step(self, at_ns: int) -> None:
+        if at_ns <= self._now_ns:
+            return
+        before = {id(one): (one.received, one.breaks) for one in self._receivers}
+        sent = dict(self._sent)
+        self._from_ns, self._now_ns = self._now_ns, at_ns
+        self._take(await self._ask(at_ns))
+        for receiver in self._receivers:
+            count, breaks = before[id(receiver)]
+            more = self._sent.get(receiver.kind, 0) - sent.get(receiver.kind, 0)
+            if more > 0:
+                self._due[id(receiver)] = (count + more, breaks)
+
+    def _missing(self) -> list[tuple[Receiver, int]]:
+        found = []
+        for receiver in self._receivers:
+            due, breaks = self._due.get(id(receiver), (0, receiver.breaks))
+            if receiver.received < due and receiver.breaks == breaks:
+                found.append((receiver, due))
+        return found
+
+    async def _anchor(self) -> None:
+        try:
+            self._take(await self._ask(None, tries=1))
+            self._failing = False
+        except BrokerSilenceError as error:
+            # Time goes on at the speed it had; whoever sends orders learns of it by itself.
+            self._at, self._now_ns = time.monotonic(), self.now_ns()
+            if not self._failing:
+                self.tell(str(error))
+            self._failing = True
+
+    async def _ask(
+        self, to_ns: int | None, *, tries: int = _TRIES
+    ) -> tuple[Mapping[str, Any], float]:
+        # Stepping to an instant that is reached already changes nothing, so it may be asked again.
+        why = ""
+        for number in range(tries):
+            if number:
+                await asyncio.sleep(_FIRST_PAUSE_S * 2 ** (number - 1))
+            try:
+                return await in_thread(lambda: self._once(to_ns), name="exchange-clock")
+            except (requests.RequestException, ValueError) as error:
+                why = type(error).__name__
+        raise BrokerSilenceError(
+            f"the clock of the exchange at {self.url} did not answer ({why}); see whether "
+            "`catalyst exchange` still runs there"
+        )
+
+    def _once(self, to_ns: int | None) -> tuple[Mapping[str, Any], float]:
+        where = f"{self.url}/catalyst/clock"
+        asked = time.monotonic()
+        if to_ns is None:
+            answer = self._session.get(where, timeout=_TIMEOUT_S)
+        else:
+            answer = self._session.post(where, json={"to_ns": to_ns}, timeout=_TIMEOUT_S)
+        answer.raise_for_status()
+        found = answer.json()
+        if not isinstance(found, dict) or not isinstance(found.get("now_ns"), int):
+            raise ValueError("no time in the answer")  # noqa: TRY004 - as any other odd body
+        return found, (asked + time.monotonic()) / 2
+
+    def _take(self, answer: tuple[Mapping[str, Any], float]) -> None:
+        told, at = answer
+        before = self.now_ns() if self._at else 0
+        self.speed = float(told.get("speed") or 0.0)
+        self.timeframe = str(told.get("timeframe") or "")
+        self._post_ns = int(told.get("post_ns") or 0)
+        self._sent = {name: int(count) for name, count in (told.get("sent") or {}).items()}
+        self._now_ns, self._at = int(told["now_ns"]), at
+        if self.speed:
+            # Never backwards: it waits until the exchange has caught up.
+            self._from_ns = max(self._from_ns, before)
+        elif self._now_ns < self._from_ns:
+            self._from_ns = self._now_ns
+
+
+@dataclass
+class WallClock:
+    """Tell the time of the machine's clock, and don't believe it when it jumps.
+
+    Between two looks the wall clock and the monotonic one must agree to two seconds. Where they
+    don't, somebody set the clock: time goes on by the monotonic one, and the next `check` against
+    the broker's clock settles which of them was right. It is never earlier than it was.
+
+    Parameters
+    ----------
+    broker_ns
+        Asks the broker for its time, ns UTC; blocks and may raise. None: there is nobody to ask.
+    tell
+        Told, in a sentence, of a clock that was set or is wrong.
+    wall_ns, steady_ns
+        The machine's clocks; others in tests.
+
+    Attributes
+    ----------
+    drift_ns
+        How much later the machine's clock was than the broker's at the last check.
+    steps
+        How many times the clock was set.
+    """
+
+    broker_ns: Callable[[], int] | None = None
+    tell: Tell = _nothing
+    wall_ns: Callable[[], int] = time.time_ns
+    steady_ns: Callable[[], int] = time.monotonic_ns
+    drift_ns: int = field(init=False, default=0)
+    steps: int = field(init=False, default=0)
+    _anchor: tuple[int, int] = field(init=False)
+    _trusted: bool = field(init=False, default=True)
+    _latest_ns: int = field(init=False, default=0)
+    _checked_ns: int = field(init=False)
+    _task: asyncio.Task[None] | None = field(init=False, default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self._anchor = (self.wall_ns(), self.steady_ns())
+        self._checked_ns = self._anchor[1]
+
+    @property
+    def stepped(self) -> bool:
+        """Tell that time goes by itself."""
+        return False
+
+    def watch(self, receiver: Receiver) -> None:
+        """Do nothing: real time waits for nobody."""
+
+    def now_ns(self) -> int:
+        """Return the time, ns UTC; never less than before."""
+        then, since = self._anchor
+        wall, steady = self.wall_ns(), self.steady_ns()
+        by_steady = then + steady - since
+        off = wall - by_steady
+        if self._trusted and abs(off) <= _STEP_NS:
+            self._anchor = (wall, steady)
+            by_steady = wall
+        elif self._trusted:
+            self._trusted = False
+            self.steps += 1
+            self._checked_ns = steady - _CHECK_EVERY_NS
+            self.tell(
+                f"the machine's clock was set by {off / SECOND_NS:+,.1f} s; time goes on by the "
+                "monotonic clock until the broker's says which of them is right"
+            )
+        self._latest_ns = max(self._latest_ns, by_steady)
+        return self._latest_ns
+
+    def arrival_ns(self, said_ns: int) -> int:
+        """Return when something that has just come in became known: now."""
+        del said_ns
+        return self.now_ns()
+
+    async def check(self) -> None:
+        """Compare with the broker's clock, and follow it where the two are 2 s or more apart.
+
+        No answer changes nothing; the next check asks again.
+        """
+        if self.broker_ns is None:
+            return
+        self._checked_ns = asked = self.steady_ns()
+        try:
+            told = await in_thread(self.broker_ns, name="broker-clock")
+        except Exception as error:  # noqa: BLE001 - whatever a broker raises, the time goes on
+            self.tell(f"the broker's clock could not be asked ({type(error).__name__})")
+            return
+        steady = self.steady_ns()
+        true_ns = told + (steady - asked) // 2
+        then, since = self._anchor
+        ours = then + steady - since if not self._trusted else self.wall_ns()
+        self.drift_ns = ours - true_ns
+        wall_off = abs(self.wall_ns() - true_ns)
+        if abs(self.drift_ns) > _STEP_NS:
+            self.tell(
+                f"our clock is {self.drift_ns / SECOND_NS:+,.1f} s off the broker's; the broker's "
+                "counts"
+            )
+            self._anchor = (true_ns, steady)
+        self._trusted = wall_off <= _STEP_NS
+        if self._trusted:
+            self._anchor = (self.wall_ns(), self.steady_ns())
+
+    async def sleep_until(self, at_ns: int) -> None:
+        """Return once it is that time; the broker's clock is asked every minute meanwhile."""
+        while (left_ns := at_ns - self.now_ns()) > 0:
+            if self.steady_ns() - self._checked_ns >= _CHECK_EVERY_NS and (
+                self._task is None or self._task.done()
+            ):
+                self._task = asyncio.create_task(self.check())
+            await asyncio.sleep(min(_LONGEST_SLEEP_S, left_ns / SECOND_NS))
+
+    async def settle(self) -> None:
+        """Return at once: how long to wait for what is late is the caller's ``bar_grace``."""
