@@ -28,6 +28,10 @@ class Situation:
         An entry decided longer ago than this is not sent any more.
     positions_max
         Symbols held or being entered on the account, at most.
+    flatten
+        Whether a person wants everything closed.
+    watch_frac
+        How far beyond the last price a limit lies that leaves outside regular hours.
     held : frozenset of str
         Symbols of which the broker has shares.
     foreign : frozenset of str
@@ -41,6 +45,8 @@ class Situation:
     no_entries: str
     stale_ns: int
     positions_max: int
+    flatten: bool = False
+    watch_frac: float = 0.01
     held: frozenset[str] = frozenset()
     foreign: frozenset[str] = frozenset()
 

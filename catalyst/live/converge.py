@@ -18,6 +18,7 @@ from catalyst.live.events import Intent
 from catalyst.live.mirror import Mirror, Sent
 from catalyst.live.ports import BrokerOrder, OrderStatus
 from catalyst.strategy.decisions import Order
+from catalyst.strategy.money import on_tick
 from catalyst.strategy.portfolio import Entry, PortfolioState
 from catalyst.strategy.reasons import Kind, Role
 from catalyst.strategy.risk import make_order, protection
@@ -34,6 +35,7 @@ _SECOND_NS = 10**9
 _PARTLY_NS = 5 * _SECOND_NS
 #: A bar that reached the stop while the broker's stop did not go off: its prices are others.
 _TOUCHED_NS = 10 * _SECOND_NS
+_EXPIRED_NS = 60 * _SECOND_NS
 _ASK_NS = _SECOND_NS
 _LONGEST_NS = 60 * _SECOND_NS
 
@@ -132,6 +134,9 @@ class _Desk:
 
     def work(self) -> None:
         wanted = {o.order_id for o in self.entry.orders if o.role is Role.ENTRY}
+        if self.at.flatten or self.at.now_ns > self.entry.expires_ns + _EXPIRED_NS:
+            # After a stop of hours: what should have been cancelled must not fill any more.
+            wanted = set()
         for order, serves in self.entering:
             if serves.order_id not in wanted or self._sleeps_on(order):
                 _cancel(order, serves, self.mirror, self.at, self.out)
@@ -139,6 +144,8 @@ class _Desk:
             self._clear(self.leaving)
             return
         out = next((o for o in self.entry.orders if o.leg < 0 and o.role is not Role.ENTRY), None)
+        if self.at.flatten and out is None:
+            out = self._by_hand()
         if out is not None:
             self._leave(out)
             return
@@ -151,6 +158,16 @@ class _Desk:
             else:
                 self._watch(leg, mine)
         self._clear([(o, s) for o, s in self.leaving if s.leg < 0])
+
+    def _by_hand(self) -> Order:
+        entry, at = self.entry, self.at
+        kind, limit, since_ns = Kind.MARKET, math.nan, entry.decided_ns
+        if not at.regular and not math.isnan(self.mark):
+            kind, since_ns = Kind.LIMIT, at.decided_ns
+            limit = on_tick(self.mark * (1.0 - entry.side * at.watch_frac), up=entry.side > 0)
+        return make_order(
+            entry, since_ns, Role.MANUAL, kind, entry.held, limit=limit, extended=not at.regular
+        )
 
     def _sleeps_on(self, order: BrokerOrder) -> bool:
         """Tell whether a bracket has filled in part and nothing protects it, for too long."""

@@ -1,0 +1,105 @@
+"""Where a start begins: what the journal knows, whether the process before ended well or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from catalyst.data.state_codec import state_from
+from catalyst.live.events import Decided, Filled, Intent, OrderChanged, SessionOpened
+from catalyst.live.fills import fill_of
+from catalyst.live.folding import Folded
+from catalyst.live.mirror import Mirror
+from catalyst.strategy.decisions import Fill
+from catalyst.strategy.portfolio import PortfolioState
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """Hold what a journal says about now, in the values of the live driver.
+
+    Attributes
+    ----------
+    state
+        After the last decision; None in a journal without one.
+    mirror
+        The broker's orders as last heard of, and what was sent.
+    pending
+        Fills that no decision has consumed.
+    decided_ns, fills_seq
+        The last decision, and up to which fill it knew.
+    day
+        The last session that was opened, ISO date; empty for none.
+    opened_ns
+        When it was first opened.
+    closed
+        Whether it was closed.
+    paused
+        Whether entries were paused by a person.
+    """
+
+    state: PortfolioState | None
+    mirror: Mirror
+    pending: list[tuple[int, Fill]]
+    decided_ns: int
+    fills_seq: int
+    day: str
+    opened_ns: int
+    closed: bool
+    paused: bool
+
+
+def recovered(folded: Folded, index: Mapping[str, int]) -> Recovered:
+    """Take up what the journal folds to.
+
+    Parameters
+    ----------
+    folded
+        From `catalyst.live.folding.fold`.
+    index
+        Position of each symbol in the run's table.
+
+    Raises
+    ------
+    InputError
+        If the table lacks a symbol that is held or working.
+    """
+    mirror = Mirror(index)
+    for sent in folded.sent:
+        mirror.replay(sent.intent, 0)
+        if sent.outcome is not None:
+            mirror.replay(sent.outcome, 0)
+    for withheld in folded.withheld:
+        mirror.replay(withheld, 0)
+    for known in folded.orders:
+        mirror.replay(
+            OrderChanged(known.order_id, known.entry_id, known.client_order_id, known.order), 0
+        )
+    for filled in folded.booked:
+        mirror.replay(filled, 0)
+    decided = folded.decided.body if folded.decided is not None else None
+    state, decided_ns, fills_seq = None, 0, 0
+    if isinstance(decided, Decided):
+        state = state_from(decided.state, index)
+        decided_ns, fills_seq = decided.asof_ns, decided.fills_seq
+    first = folded.first_opened
+    day = first.body.day if first is not None and isinstance(first.body, SessionOpened) else ""
+    return Recovered(
+        state,
+        mirror,
+        [(e.seq, fill_of(e.body, index)) for e in folded.fills if isinstance(e.body, Filled)],
+        decided_ns,
+        fills_seq,
+        day,
+        first.at_ns if first is not None else 0,
+        closed=folded.closed is not None,
+        paused=folded.paused,
+    )
+
+
+def symbols_of(folded: Folded) -> set[str]:
+    """Return the symbols that a journal still speaks of: held, working, or being sent."""
+    out = {sent.intent.symbol for sent in folded.sent if isinstance(sent.intent, Intent)}
+    if folded.decided is not None and isinstance(folded.decided.body, Decided):
+        out |= {entry["symbol"] for entry in folded.decided.body.state["entries"]}
+    return out

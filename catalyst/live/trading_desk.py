@@ -1,0 +1,196 @@
+"""One session as live answers it: time, facts as they arrive, decisions written and carried out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from catalyst.data.calendar import day_to_date
+from catalyst.data.codec import digest
+from catalyst.data.market import Market
+from catalyst.data.state_codec import adjustment_json, decision_json, state_json
+from catalyst.live.bar_slots import BarArrival
+from catalyst.live.broker_desk import BrokerDesk
+from catalyst.live.events import Alert, Body, Decided, Inputs, Missed
+from catalyst.live.exchange_clock import ExchangeClock, WallClock
+from catalyst.live.feeds import Feeds
+from catalyst.live.finalist_indicators import finalist_indicators
+from catalyst.live.input_rows import BarColumns, InputRows
+from catalyst.live.seen import SeenSource
+from catalyst.live.threads import in_thread
+from catalyst.strategy.decisions import Decision, Fill
+from catalyst.strategy.params import Params
+from catalyst.strategy.portfolio import Action, Adjustment, PortfolioState
+from catalyst.strategy.session import Look
+from catalyst.strategy.values import Grid, MarketView, Session, Survey
+
+_SECOND_NS = 10**9
+_WAIT_S = 0.3
+_TEND_S = 0.25
+
+
+@dataclass
+class TradingDesk:
+    """Answer the session loop from feeds and broker.
+
+    Parameters
+    ----------
+    params, session
+        What is traded by, and when.
+    market, seen
+        What is known; `seen` feeds `market`.
+    feeds, clock
+        Streams, and the exchange's time.
+    broker
+        The account.
+    cycle
+        Told of every instant: begun, ended, given up.
+    housekeeping
+        Called between instants: requests of people, heartbeats, reconciling.
+    actions
+        Splits and dividends that take effect before this session's first look.
+
+    Attributes
+    ----------
+    stopping
+        Set to end after the act at hand.
+    """
+
+    params: Params
+    session: Session
+    timeframe: str
+    market: Market
+    seen: SeenSource
+    feeds: Feeds
+    clock: ExchangeClock | WallClock
+    broker: BrokerDesk
+    housekeeping: Callable[[], Awaitable[None]]
+    cycle: Callable[[int, str, str], Sequence[Body]]
+    actions: tuple[Action, ...] = ()
+    stopping: bool = False
+    view: MarketView | None = None
+    latency_ns: list[int] = field(default_factory=list)
+    _bars: list[BarArrival] = field(default_factory=list)
+    _news: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def grid(self) -> Grid:
+        """Return length and anchor of base bars."""
+        return self.seen.grid
+
+    def actions_of(self, symbols: tuple[int, ...]) -> tuple[Action, ...]:
+        """Return the corporate actions of what is held, those of days without a decision too."""
+        kinds = {0: ("split", "dividend"), 1: ("dividend",)}
+        adjusted = self.market.adjusted
+        return tuple(
+            a
+            for a in self.actions
+            if a.symbol in symbols and a.kind in kinds.get(int(adjusted[a.symbol]), ())
+        )
+
+    async def advance(self, asof_ns: int, *, idle: bool) -> tuple[tuple[Fill, ...], Survey] | None:
+        """Let time pass; give what has filled and what is known, None if nothing is to be decided.
+
+        An instant that can't be decided at before the next bar ends is missed.
+        """
+        grace_ns = round(self.params.execution.bar_grace_s * _SECOND_NS)
+        await self.tend(asof_ns + grace_ns)
+        if self.stopping:
+            return None
+        late_ns = self.clock.now_ns() - asof_ns
+        if late_ns >= self.grid.timeframe_ns:
+            if not idle:
+                await self._missed(asof_ns, f"{late_ns / _SECOND_NS:.0f} s late")
+            return None
+        if idle and not self.broker.pending:
+            return None
+        await self.broker.write(self.cycle(asof_ns, "started", ""))
+        bars = self.feeds.bars.drain(asof_ns)
+        news = await in_thread(lambda: self.feeds.news.drain(asof_ns), name="news")
+        self._bars += bars
+        self._news += news
+        self.seen.arrived(bars, news)
+        self.market.reread(self.seen)
+        survey = self.market.survey(asof_ns)
+        return tuple(fill for _, fill in self.broker.pending), survey
+
+    async def _missed(self, asof_ns: int, why: str) -> None:
+        text = f"a decision was missed: {why}; exits at the broker stand, the next instant goes on"
+        await self.broker.write(
+            [
+                Missed(asof_ns, why),
+                *self.cycle(asof_ns, "missed", why),
+                Alert("missed_cycle", str(day_to_date(self.session.day)), "critical", text),
+            ]
+        )
+
+    def look(self, ask: Look) -> MarketView:
+        """Copy out the view of an instant."""
+        self.view = self.market.look(ask)
+        return self.view
+
+    async def decided(
+        self, decision: Decision, after: PortfolioState, adjustments: tuple[Adjustment, ...]
+    ) -> None:
+        """Write a decision with what it rests on and its first intents, then carry it out."""
+        desk, names = self.broker, self.seen.names
+        consumed = [] if adjustments and not decision.scan else desk.pending
+        if consumed:
+            desk.fills_seq = consumed[-1][0]
+        told = decision_json(decision, names)
+        if self.view is not None and decision.scan:
+            told["indicators"] = finalist_indicators(self.view, decision, params=self.params)
+        rows = InputRows(self.timeframe, BarColumns.of(self._bars), self._news)
+        bodies: list[Body] = []
+        if len(rows):
+            bodies.append(Inputs(decision.asof_ns, len(self._bars), len(self._news), rows.digest()))
+        bodies += [
+            Decided(
+                decision.asof_ns,
+                digest(decision, names),
+                told,
+                state_json(after, names),
+                desk.fills_seq,
+                [adjustment_json(a, names) for a in adjustments],
+            ),
+            *self.cycle(decision.asof_ns, "done", ""),
+        ]
+        desk.state, desk.decided_ns = after, decision.asof_ns
+        if consumed:
+            desk.pending = []
+        self._bars, self._news, self.view = [], [], None
+        await desk.work(bodies, inputs=rows if len(rows) else None)
+
+    async def tend(self, until_ns: int) -> None:
+        """Do what time and broker ask for until an instant of exchange time."""
+        while True:
+            await self.housekeeping()
+            heard = await self.broker.take_updates()
+            later = await self.broker.work()
+            if self.stopping:
+                return
+            now_ns = self.clock.now_ns()
+            if now_ns >= until_ns and not heard:
+                return
+            if later and self.broker.updates.empty():
+                await self._wait(_WAIT_S if self.clock.stepped else 0.0)
+            if self.clock.stepped:
+                if self.broker.updates.empty():
+                    step_ns = now_ns + _SECOND_NS if later else until_ns
+                    await self.clock.sleep_until(min(step_ns, until_ns))
+                    await self.clock.settle()
+            elif self.broker.updates.empty():
+                left_ns = until_ns - self.clock.now_ns()
+                speed = getattr(self.clock, "speed", 1.0) or 1.0
+                await self._wait(min(_TEND_S, max(left_ns, 0) / _SECOND_NS / speed))
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait for the broker's next word, for so long."""
+        ends = asyncio.get_running_loop().time() + seconds
+        while self.broker.updates.empty() and not self.stopping:
+            left = ends - asyncio.get_running_loop().time()
+            if left <= 0:
+                return
+            await asyncio.sleep(min(left, 0.005))
