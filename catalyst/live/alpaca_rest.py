@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from typing import Any, NoReturn
 
 import requests
@@ -152,7 +151,7 @@ class AlpacaRest:
         if status is None or status >= 500 or status == 408:
             raise BrokerSilenceError(f"alpaca answered {what} with {status}") from None
         if status == _TOO_MANY:
-            wished = wished_pause(error.response.headers, now=time.time())
+            wished = wished_pause(error.response.headers, now=self._pace.now())
             raise _TooManyError(min(wished or 0.0, _LONGEST_PAUSE_S)) from None
         code, words = 0, str(error)
         try:

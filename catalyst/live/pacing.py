@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalyst.data.calendar import SECOND_NS
 from catalyst.data.vendors.protocol import Limits
 from catalyst.data.vendors.rate_limit import Bucket, fingerprint
 from catalyst.live.endpoint import Endpoint, Money
@@ -18,7 +19,7 @@ EVERYTHING = Limits(per_minute=200, burst=80)
 READS = Limits(per_minute=120, burst=40)
 
 # Where time is stepped, waiting changes nothing on the other side: pauses are cut to this part.
-_STEPPED_SPEED = 50.0
+_STEPPED_SPEED = 500.0
 _LEAST_PAUSE_S = 0.02
 
 
@@ -34,11 +35,14 @@ class Pace:
         Buckets of requests; None where time is stepped, and the exchange itself counts.
     speed
         Exchange's seconds in one of ours.
+    now
+        The exchange's time, seconds since 1970: a broker names the instant to wait for.
     """
 
     everything: Bucket | None
     reads: Bucket | None
     speed: float = 1.0
+    now: Callable[[], float] = time.time
 
     def take(self, *, read: bool) -> None:
         """Wait until one more request may be sent, and count it."""
@@ -63,7 +67,14 @@ class Pace:
         return max(_LEAST_PAUSE_S, seconds / self.speed)
 
 
-def pace_of(endpoint: Endpoint, key: str, *, state: Path, speed: float = 1.0) -> Pace:
+def pace_of(
+    endpoint: Endpoint,
+    key: str,
+    *,
+    state: Path,
+    speed: float = 1.0,
+    now_ns: Callable[[], int] = time.time_ns,
+) -> Pace:
     """Make the pace of an account.
 
     Parameters
@@ -75,13 +86,20 @@ def pace_of(endpoint: Endpoint, key: str, *, state: Path, speed: float = 1.0) ->
     speed
         Exchange's seconds in one of ours; 0 where its time is stepped. Anything but 1 is for a
         paper exchange on this machine.
+    now_ns
+        The exchange's time.
     """
     if endpoint.money is not Money.LOCAL:
         speed = 1.0
-    if speed <= 0:
-        return Pace(None, None, _STEPPED_SPEED)
 
     def now() -> float:
+        return now_ns() / SECOND_NS
+
+    if speed <= 0:
+        return Pace(None, None, _STEPPED_SPEED, now)
+
+    # Not the exchange's time: it stands still before it starts, and jumps over nights.
+    def passed() -> float:
         return time.time() * speed
 
     def sleep(seconds: float) -> None:
@@ -89,9 +107,10 @@ def pace_of(endpoint: Endpoint, key: str, *, state: Path, speed: float = 1.0) ->
 
     name = fingerprint(f"{key}@{endpoint.url}")
     return Pace(
-        Bucket(state / f"rate-trading-{name}.json", EVERYTHING, now, sleep),
-        Bucket(state / f"rate-trading-reads-{name}.json", READS, now, sleep),
+        Bucket(state / f"rate-trading-{name}.json", EVERYTHING, passed, sleep),
+        Bucket(state / f"rate-trading-reads-{name}.json", READS, passed, sleep),
         speed,
+        now,
     )
 
 

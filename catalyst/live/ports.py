@@ -157,6 +157,10 @@ class Broker(Protocol):
         If no answer came that can be trusted (timeout, 5xx, cut connection): it may have happened.
     """
 
+    @property
+    def listening(self) -> bool:
+        """Tell whether order events come in; while they don't, we are blind: no entries."""
+
     def account(self) -> Account:
         """Ask for the account."""
 
