@@ -18,6 +18,7 @@ from catalyst.live.exchange_clock import ExchangeClock, WallClock
 from catalyst.live.feeds import Feeds
 from catalyst.live.finalist_indicators import finalist_indicators
 from catalyst.live.input_rows import BarColumns, InputRows
+from catalyst.live.limit_alerts import limit_alerts
 from catalyst.live.seen import SeenSource
 from catalyst.live.threads import in_thread
 from catalyst.strategy.decisions import Decision, Fill
@@ -54,8 +55,10 @@ class TradingDesk:
 
     Attributes
     ----------
-    stopping
+    stop
         Set to end after the act at hand.
+    began_ns
+        Instants before it are passed over without a word; -1 where a session is taken up again.
     """
 
     params: Params
@@ -69,11 +72,18 @@ class TradingDesk:
     housekeeping: Callable[[], Awaitable[None]]
     cycle: Callable[[int, str, str], Sequence[Body]]
     actions: tuple[Action, ...] = ()
-    stopping: bool = False
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    began_ns: int = -1
     view: MarketView | None = None
     latency_ns: list[int] = field(default_factory=list)
+    _limits_told: set[str] = field(default_factory=set)
     _bars: list[BarArrival] = field(default_factory=list)
     _news: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def stopping(self) -> bool:
+        """Tell whether to end."""
+        return self.stop.is_set()
 
     @property
     def grid(self) -> Grid:
@@ -95,6 +105,8 @@ class TradingDesk:
 
         An instant that can't be decided at before the next bar ends is missed.
         """
+        if asof_ns < self.began_ns:
+            return None
         grace_ns = round(self.params.execution.bar_grace_s * _SECOND_NS)
         await self.tend(asof_ns + grace_ns)
         if self.stopping:
@@ -156,12 +168,19 @@ class TradingDesk:
                 [adjustment_json(a, names) for a in adjustments],
             ),
             *self.cycle(decision.asof_ns, "done", ""),
+            *self._limits(decision),
         ]
         desk.state, desk.decided_ns = after, decision.asof_ns
         if consumed:
             desk.pending = []
         self._bars, self._news, self.view = [], [], None
         await desk.work(bodies, inputs=rows if len(rows) else None)
+
+    def _limits(self, decision: Decision) -> list[Alert]:
+        day = str(day_to_date(self.session.day))
+        alerts = limit_alerts(decision, day, told=self._limits_told)
+        self._limits_told |= {alert.rule.removeprefix("limit_") for alert in alerts}
+        return alerts
 
     async def tend(self, until_ns: int) -> None:
         """Do what time and broker ask for until an instant of exchange time."""
