@@ -15,8 +15,8 @@ from catalyst.data.calendar import day_to_date
 from catalyst.data.feed import Feed
 from catalyst.data.market import Market
 from catalyst.data.session_record import (
+    Booked,
     ClosedBooks,
-    Execution,
     RecordedDecision,
     SessionRecord,
 )
@@ -119,12 +119,12 @@ def _record(ran: Reenactment, params: Params, day: int, lake: str) -> SessionRec
     )
 
 
-def _executed(ran: Reenactment) -> dict[str, Execution]:
-    out: dict[str, Execution] = {}
+def _executed(ran: Reenactment) -> dict[str, Booked]:
+    out: dict[str, Booked] = {}
     for f in ran.fills:
-        known = out.get(f.order_id, Execution(0, 0))
+        known = out.get(f.order_id, Booked(0, 0))
         value = known.value_micro + notional_micro(f.price, f.quantity)
-        out[f.order_id] = Execution(known.quantity + f.quantity, value)
+        out[f.order_id] = Booked(known.quantity + f.quantity, value)
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import cache
 
 import pytest
 from recorded_sessions import SPAN, recorded, small_params, small_records
@@ -124,6 +125,14 @@ def test_a_lake_without_the_session_says_what_it_has() -> None:
     assert "no session 2024-06-23 of 5m bars" in str(told.value)
 
 
+@cache
+def _held() -> tuple[Params, tuple[SessionRecord, ...]]:
+    """Sessions of a variant that holds overnight, in a market of splits and dividends."""
+    held = Params.load("spec").replace(**LOOSE, exits=[])
+    days = action_lake().days("5m")[13:15]
+    return held, recorded(action_lake(), held, days[0], days[-1])
+
+
 def test_the_fill_model_takes_up_positions_held_overnight_and_split() -> None:
     held = Params.load("spec").replace(**LOOSE, exits=[])
     days = action_lake().days("5m")[12:16]
@@ -142,3 +151,17 @@ def test_the_fill_model_takes_up_positions_held_overnight_and_split() -> None:
     assert sum(open_at_start) > 0
     assert adjusted > 0
     assert again == [text for record in records for text in _digests(record)]
+
+
+def test_what_was_held_while_live_was_away_is_split_and_paid_all_the_same() -> None:
+    held, records = _held()
+    left = records[-1].decisions[-1].state
+    # Everyone pays a dividend on the second of the two days in between.
+    day = action_lake().days("5m")[17]
+    again = dataclasses.replace(records[-1], opening=left, day=day, decisions=())
+    ran = _again(again, action_lake(), held, fills_at={}, instants=())
+    adjusted = {ran.names[a.symbol] for a in ran.decisions[0].adjustments}
+    filled = {e["symbol"] for e in left["entries"] if e["filled"] > e["exited"]}
+
+    assert filled
+    assert adjusted == filled

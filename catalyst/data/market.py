@@ -259,16 +259,22 @@ class Market:
                 self.history.add_split(action.symbol, ex_ns, ratio=action.value)
         self._unknown_splits = [row for row in self._unknown_splits if row[0] > asof_ns]
 
-    def actions_of(self, symbols: tuple[int, ...]) -> tuple[Action, ...]:
+    def actions_of(
+        self, symbols: tuple[int, ...], *, after_day: int | None = None
+    ) -> tuple[Action, ...]:
         """Return today's actions of held symbols that their bars don't contain already.
 
         The broker books them on the ex-date, known or not. Adjusted bars contain splits; bars
-        adjusted for everything contain dividends too.
+        adjusted for everything contain dividends too. With ``after_day`` (days since 1970-01-01),
+        those of all days after it up to today.
         """
         kinds = {0: ("split", "dividend"), 1: ("dividend",)}
+        actions = self._ex_today
+        if after_day is not None:
+            actions = tuple(a for a in self.feed.actions if after_day < a.day <= self.session.day)
         return tuple(
             a
-            for a in self._ex_today
+            for a in actions
             if a.symbol in symbols and a.kind in kinds.get(int(self.adjusted[a.symbol]), ())
         )
 

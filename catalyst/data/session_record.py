@@ -47,8 +47,8 @@ class ClosedBooks:
 
 
 @dataclass(frozen=True)
-class Execution:
-    """Hold an order's executions: shares, and their value in micro-dollars."""
+class Booked:
+    """Hold what an order came to: shares, and their value in micro-dollars."""
 
     quantity: int
     value_micro: int
@@ -95,7 +95,7 @@ class SessionRecord:
     decisions: tuple[RecordedDecision, ...]
     missed: tuple[int, ...]
     closed: ClosedBooks | None
-    executed: dict[str, Execution]
+    executed: dict[str, Booked]
     head_seq: int
     head_hash: str
     broken_seq: int | None = None

@@ -209,7 +209,8 @@ def reenacted(
             break
         match ask:
             case Actions(_, symbols):
-                answer = market.actions_of(symbols)
+                # Live may have been away for days; what it held was split on them all the same.
+                answer = market.actions_of(symbols, after_day=state.day if state.day >= 0 else None)
             case Advance():
                 answer = run.advance(ask)
             case Look():
