@@ -47,7 +47,6 @@ from catalyst.live.threads import in_thread
 from catalyst.live.trading_desk import TradingDesk
 from catalyst.strategy.clock import market_state
 from catalyst.strategy.ids import content_id
-from catalyst.strategy.param_content import content
 from catalyst.strategy.params import Params
 from catalyst.strategy.values import MarketState, Session
 
@@ -240,11 +239,11 @@ class Coordinator:
             day,
             plan.params.variant,
             plan.params.hash,
-            content(plan.params),
+            plan.params.as_mapping(),
             code_version(),
             plan.timeframe,
             list(feed.names),
-            str(plan.root.name),
+            str(plan.lake.root.resolve()),
             before,
             resumed,
         )

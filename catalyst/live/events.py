@@ -17,7 +17,9 @@ class SessionOpened:
     day
         ISO date in New York.
     params
-        The variant's content, as `catalyst.strategy.param_content` gives it.
+        The variant, as `catalyst.strategy.params.Params.as_mapping` gives it.
+    lake
+        The lake that live was started with, its whole path.
     state
         The strategy's state before the session, see `catalyst.data.state_codec`.
     resumed
