@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalyst.strategy.order_text import NANO, nano_price, nano_text, whole_shares
+from catalyst.strategy.order_text import NANO, is_decimal, nano_price, nano_text, whole_shares
 from catalyst.strategy.refusals import BAD_LEVEL, LONGEST_CLIENT_ID, Refusal, bad
 from catalyst.strategy.tickets import OrderRequest
 
@@ -90,6 +90,8 @@ def off_tick(request: OrderRequest) -> Refusal | None:
         if not text:
             continue
         nano = nano_price(text)
+        if nano is None and is_decimal(text):
+            nano = 1  # Finer than any tick.
         if nano is None or nano <= 0:
             return Refusal(422, BAD_LEVEL, f"invalid {name} {text}", text, "a price above 0")
         tick = _CENT if nano >= NANO else _CENT // 100

@@ -8,6 +8,7 @@ NANO = 1_000_000_000
 """Nano-dollars in a dollar: finer than any price on the wire."""
 
 _PRICE = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?", re.ASCII)
+_DECIMAL = re.compile(r"[0-9]{1,9}\.[0-9]{1,40}", re.ASCII)
 _SHARES = re.compile(r"(-?[0-9]{1,12})(?:\.0{1,9})?", re.ASCII)
 
 
@@ -18,6 +19,11 @@ def nano_price(text: str) -> int | None:
         return None
     whole, fraction = found.groups()
     return int(whole) * NANO + int((fraction or "").ljust(9, "0"))
+
+
+def is_decimal(text: str) -> bool:
+    """Tell whether text is a decimal at all, however fine."""
+    return _DECIMAL.fullmatch(text) is not None
 
 
 def whole_shares(text: str) -> int | None:

@@ -101,7 +101,6 @@ class PaperAccount:
         )
         for order in made:
             self._put(order)
-        self.by_client[request.client_order_id] = made[0].broker_id
         return made, [self._update(made[0].status, made[0], moment.now_ns)]
 
     def cancel(self, broker_id: str, now_ns: int) -> Refusal | list[Update]:
@@ -169,6 +168,7 @@ class PaperAccount:
             time_in_force=request.time_in_force,
             accepted_ns=moment.now_ns,
             updated_ns=moment.now_ns,
+            status="new" if order.status == "partially_filled" else order.status,
             filled=0,
             value_e4=0,
             filled_ns=-1,
@@ -177,6 +177,7 @@ class PaperAccount:
         old = replace(
             order,
             status="replaced",
+            left=0,
             replaced_by=new.broker_id,
             updated_ns=moment.now_ns,
             closed_ns=moment.now_ns,
@@ -372,11 +373,14 @@ class PaperAccount:
         return [o for o in self.open_orders(order.symbol) if o.parent_id == order.broker_id]
 
     def legs_of(self, broker_id: str) -> list[PaperOrder]:
-        """Return the legs of an order, replaced and closed ones included."""
-        return [o for o in self.orders.values() if o.parent_id == broker_id]
+        """Return the legs of an order, closed ones included, but not those replaced by another."""
+        return [
+            o for o in self.orders.values() if o.parent_id == broker_id and o.status != "replaced"
+        ]
 
     def _put(self, order: PaperOrder) -> None:
         self.orders[order.broker_id] = order
+        self.by_client[order.client_order_id] = order.broker_id
         self._working.setdefault(order.symbol, []).append(order.broker_id)
 
     def _tidy(self, symbol: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
 
 from catalyst.errors import InputError
 
 REQUEST_DOES = ("latency", "answer", "drop")
-STREAM_DOES = ("drop", "duplicate", "delay", "disconnect", "mute")
+STREAM_DOES = ("drop", "duplicate", "delay", "disconnect", "mute", "refuse")
 MARKET_DOES = ("halt", "cap")
 
 _FOR_EVER_NS = 2**63 - 1
@@ -26,7 +25,8 @@ class Fault:
     do
         Of requests: ``latency`` (by ``seconds``), ``answer`` (with ``status``), ``drop`` (the
         connection). Of streams: ``drop``, ``duplicate`` or ``delay`` a message (by ``seconds`` of
-        exchange time), ``disconnect`` or ``mute`` a socket. Of the market: ``halt`` a symbol,
+        exchange time), ``disconnect`` or ``mute`` a socket, ``refuse`` a new one. Of the market:
+        ``halt`` a symbol,
         ``cap`` what fills of it in a bar at ``shares``.
     method, path
         Of the request: ``POST``, ``/v2/orders``; a path also means what lies under it. Empty: any.
@@ -94,8 +94,17 @@ class Faults:
                 and f.stream in ("", stream)
                 and f.event in ("", event)
                 and f.symbol in ("", symbol)
+                and f.do != "refuse"
             ),
         )
+
+    def refuses(self, stream: str, now_ns: int) -> bool:
+        """Tell whether a new socket of a stream is sent away."""
+        met = self._hit(
+            now_ns,
+            lambda f: f.on == "stream" and f.do == "refuse" and f.stream in ("", stream),
+        )
+        return bool(met)
 
     def halted(self, symbol: str, ts_ns: int) -> bool:
         """Tell whether a symbol doesn't trade in the bar that starts at an instant."""
@@ -113,7 +122,7 @@ class Faults:
         ]
         return min(caps, default=None)
 
-    def _hit(self, now_ns: int, fits: Any) -> list[Fault]:  # noqa: ANN401 - a predicate
+    def _hit(self, now_ns: int, fits: Callable[[Fault], bool]) -> list[Fault]:
         out = []
         for place, fault in enumerate(self.rules):
             if fault.from_ns <= now_ns < fault.to_ns and fits(fault):

@@ -190,12 +190,14 @@ async def _nowhere(message: Message) -> None:
 
 
 async def _cut(send: Send) -> None:
-    # uvicorn closes a connection whose answer ends before its length.
-    headers = [(b"content-length", b"1000"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    # What uvicorn gives to send is bound to the connection. Without it, an answer that ends before
+    # its length makes uvicorn close the connection, too.
     transport: Any = getattr(getattr(send, "__self__", None), "transport", None)
     if transport is not None:
         transport.abort()
+        return
+    headers = [(b"content-length", b"1000"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
 
 
 async def _bad_input(request: Request, error: Exception) -> Response:

@@ -17,6 +17,7 @@ from catalyst.live.paper.floor import Floor
 from catalyst.live.paper.hub import Hub, Line, encoded
 
 _AUTH_S = 10.0
+_TRY_LATER = 1013
 _CHANNELS = (
     "trades",
     "quotes",
@@ -52,6 +53,9 @@ def socket_routes(floor: Floor) -> list[WebSocketRoute]:
 
 async def _trade_stream(socket: WebSocket, floor: Floor) -> None:
     await socket.accept()
+    if floor.exchange.faults.refuses("trade_updates", floor.exchange.now_ns):
+        await socket.close(_TRY_LATER)
+        return
     line: Line | None = None
     writer: asyncio.Task[None] | None = None
     try:
@@ -94,6 +98,9 @@ def _taken_over(hub: Hub, account_id: str) -> Line:
 
 async def _data_stream(socket: WebSocket, floor: Floor, stream: str) -> None:
     await socket.accept()
+    if floor.exchange.faults.refuses(stream, floor.exchange.now_ns):
+        await socket.close(_TRY_LATER)
+        return
     packed = socket.headers.get("content-type", "") == "application/msgpack"
     hub = floor.hub
     line: Line | None = None
