@@ -23,6 +23,7 @@ ORDERS_S, OTHERS_S = 5.0, 10.0
 _TRIES = 4
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 60.0
 _TOO_MANY = 429
+_CONNECTIONS = 32
 _LONGEST_WORDS = 200
 _PRIVATE = ("_session", "_retry", "_retry_codes")
 
@@ -177,6 +178,10 @@ class _TooManyError(Exception):
 
 class _Strict(HTTPAdapter):
     """Set timeouts, and let no redirect pass for an answer."""
+
+    def __init__(self) -> None:
+        # Several acts go out at once, each on a connection of its own.
+        super().__init__(pool_maxsize=_CONNECTIONS)
 
     def send(  # type: ignore[override]
         self,
