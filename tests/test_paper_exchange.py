@@ -419,7 +419,8 @@ def listening(stream: TradingStream | DataStream) -> Iterator[list[Any]]:
     finally:
         stream.stop()
         # It looks for the stop after five seconds of silence; a closed socket wakes it.
-        asyncio.run_coroutine_threadsafe(stream.close(), stream._loop)
+        loop: Any = stream._loop
+        asyncio.run_coroutine_threadsafe(stream.close(), loop)
         thread.join(10)
 
 

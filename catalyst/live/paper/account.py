@@ -19,7 +19,7 @@ from catalyst.live.paper.moments import (
     expires,
     unsimulated,
 )
-from catalyst.live.paper.orders import PaperOrder, made_id, orders_of
+from catalyst.live.paper.orders import PaperOrder, changed, made_id, orders_of
 from catalyst.live.paper.standings import standing_of
 from catalyst.strategy.broker_rules import (
     NOT_FOUND,
@@ -33,6 +33,7 @@ from catalyst.strategy.decisions import Fill
 from catalyst.strategy.exchange import Bar
 from catalyst.strategy.order_text import whole_shares
 from catalyst.strategy.params import ExecutionParams
+from catalyst.strategy.refusals import bad
 from catalyst.strategy.tickets import OrderRequest
 
 
@@ -135,24 +136,16 @@ class PaperAccount:
         client_id = changes.get("client_order_id") or made_id(
             self.account_id, "client", len(self.orders)
         )
-        request = OrderRequest(
-            client_order_id=client_id,
-            symbol=order.symbol,
-            side=order.side.label,
-            quantity=changes.get("qty") or str(order.quantity),
-            type=order.kind,
-            time_in_force=changes.get("time_in_force") or order.time_in_force,
-            limit_price=changes.get("limit_price") or order.limit,
-            stop_price=changes.get("stop_price") or order.stop,
-            extended_hours=order.extended,
-        )
+        request = changed(order, changes, client_id)
         standing = standing_of(self, order.symbol, moment, but=order.group_id)
         if order.leg:
-            # Its group's shares are its own, those that are still to come included.
-            covered = -int(order.side) * (order.quantity - order.filled)
-            standing = replace(standing, position=covered, held_for_orders=0, resting=())
-            if "qty" not in changes:
-                request = replace(request, quantity=str(order.quantity - order.filled))
+            # It covers what its group holds and is still to hold, whatever was ordered.
+            if changes.get("qty", str(order.quantity)) != str(order.quantity):
+                return bad("qty of a leg can not be replaced", changes["qty"], str(order.quantity))
+            covers = order.left + self._to_come(order)
+            request = replace(request, quantity=str(max(covers, 1)))
+            position = -int(order.side) * max(covers, 1)
+            standing = replace(standing, position=position, held_for_orders=0, resting=())
         no = replace_refusal(request, standing, status=order.status, filled=0)
         if no is not None:
             return no
@@ -162,10 +155,11 @@ class PaperAccount:
             broker_id=self._new_id(),
             client_order_id=client_id,
             quantity=quantity,
-            left=min(quantity, order.left) if order.leg else quantity,
+            left=order.left if order.leg else quantity,
             limit=request.limit_price,
             stop=request.stop_price,
             time_in_force=request.time_in_force,
+            expires_ns=expires(request, moment),
             accepted_ns=moment.now_ns,
             updated_ns=moment.now_ns,
             status="new" if order.status == "partially_filled" else order.status,
@@ -188,12 +182,19 @@ class PaperAccount:
         self._working[order.symbol][place] = new.broker_id
         self.by_client[client_id] = new.broker_id
         for leg in self._legs(order):
-            self.orders[leg.broker_id] = replace(leg, parent_id=new.broker_id)
+            covers = leg.filled + leg.left + quantity if order.wakes else leg.quantity
+            moved = replace(leg, parent_id=new.broker_id, quantity=covers)
+            self.orders[leg.broker_id] = moved
+        event = "accepted" if new.status == "accepted" else "new"
         updates = [
             self._update("replaced", old, moment.now_ns),
-            self._update(new.status, new, moment.now_ns),
+            self._update(event, new, moment.now_ns),
         ]
         return new, updates
+
+    def _to_come(self, leg: PaperOrder) -> int:
+        parent = self.orders.get(leg.parent_id)
+        return parent.left if parent is not None and parent.open and parent.wakes else 0
 
     def meet(
         self,

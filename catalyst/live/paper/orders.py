@@ -185,3 +185,18 @@ def orders_of(
         kind = "stop_limit" if request.stop_loss_limit else "stop"
         legs.append(leg(ids[2], kind, request.stop_loss_limit, request.stop_loss_stop))
     return (first, *legs)
+
+
+def changed(order: PaperOrder, changes: dict[str, str], client_order_id: str) -> OrderRequest:
+    """Return the request that would make an order anew with some of its fields changed."""
+    return OrderRequest(
+        client_order_id=client_order_id,
+        symbol=order.symbol,
+        side=order.side.label,
+        quantity=changes.get("qty") or str(order.quantity),
+        type=order.kind,
+        time_in_force=changes.get("time_in_force") or order.time_in_force,
+        limit_price=changes.get("limit_price") or order.limit,
+        stop_price=changes.get("stop_price") or order.stop,
+        extended_hours=order.extended,
+    )
