@@ -18,7 +18,8 @@ from catalyst.strategy.reasons import Side
 from catalyst.strategy.tickets import OrderRequest
 from catalyst.strategy.values import MarketState
 
-_ASK_AGAIN_S = 0.25
+# A round is four requests; Alpaca allows 200 a minute.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.3, 3.0
 # A limit that has not filled for so long is cancelled, and sent again at the price of then.
 _RENEW_S = 15.0
 _CENT, _SUB_CENT = Decimal("0.01"), Decimal("0.0001")
@@ -42,7 +43,7 @@ class Flattening:
     broker
         Of the account.
     now_ns
-        Exchange time, ns UTC.
+        Asks for exchange time, ns UTC; may raise as the broker does.
     record
         Called with each act, before it is sent and with what came of it.
     beyond_frac
@@ -63,7 +64,7 @@ class Flattening:
         self._record = record
         self._beyond = Decimal(str(beyond_frac))
         self._acts: list[HandAct] = []
-        self._begun_ns = 0
+        self._begun_ns = self._at_ns = 0
         self._sent: dict[str, tuple[str, float]] = {}
         self._unanswered: dict[str, OrderRequest] = {}
         self._n_sent = 0
@@ -77,10 +78,9 @@ class Flattening:
             If the broker neither lists its orders nor its positions in that time.
         """
         until = time.monotonic() + wait_s
-        self._begun_ns = self._now_ns()
-        self._tell("begun", "flatten begun with the broker alone")
         seen: tuple[tuple[BrokerOrder, ...], tuple[Holding, ...]] | None = None
         told: BrokerSilenceError | None = None
+        done, pause_s = 0, _FIRST_PAUSE_S
         while True:
             try:
                 seen = self._round()
@@ -92,7 +92,8 @@ class Flattening:
                     return Flattened(True, (), (), tuple(self._acts))
             if time.monotonic() >= until:
                 break
-            time.sleep(_ASK_AGAIN_S)
+            done, pause_s = len(self._acts), self._pause(done, pause_s)
+            time.sleep(min(pause_s, max(until - time.monotonic(), 0.0)))
         if seen is None:
             raise told or BrokerSilenceError("the broker didn't answer")
         orders, held = seen
@@ -104,6 +105,10 @@ class Flattening:
         return Flattened(False, held, orders, tuple(self._acts))
 
     def _round(self) -> tuple[tuple[BrokerOrder, ...], tuple[Holding, ...]]:
+        self._at_ns = self._now_ns()
+        if not self._begun_ns:
+            self._begun_ns = self._at_ns
+            self._tell("begun", "flatten begun with the broker alone")
         listed = self._broker.orders(self._begun_ns)
         working = tuple(one for one in listed if not one.status.final)
         ours = {one.symbol for one in working if self._rests(one)}
@@ -120,6 +125,11 @@ class Flattening:
             if holding.symbol not in ours | busy:
                 self._close(holding)
         return working, held
+
+    def _pause(self, done: int, last_s: float) -> float:
+        if len(self._acts) > done:
+            return _FIRST_PAUSE_S
+        return min(1.5 * last_s, _LONGEST_PAUSE_S)
 
     def _rests(self, order: BrokerOrder) -> bool:
         sent = self._sent.get(order.client_order_id)
@@ -189,7 +199,7 @@ class Flattening:
         )
 
     def _is_regular(self) -> bool:
-        state = market_state(np.array([self._now_ns()], dtype=np.int64))[0]
+        state = market_state(np.array([self._at_ns], dtype=np.int64))[0]
         return bool(state == MarketState.REGULAR)
 
     def _limit(self, holding: Holding, side: Side) -> str:
@@ -200,7 +210,7 @@ class Flattening:
         return str(wanted.quantize(tick, rounding=towards_a_fill))
 
     def _tell(self, what: str, text: str, **known: str | int) -> None:
-        act = HandAct(self._now_ns(), what, text, **known)  # type: ignore[arg-type]
+        act = HandAct(self._at_ns, what, text, **known)  # type: ignore[arg-type]
         self._acts.append(act)
         self._record(act)
 

@@ -236,7 +236,7 @@ class Housekeeping:
         if rules & {"blind_orders", "broker"}:
             services["trading"] = ServiceState(DEGRADED, "the broker is not heard")
         if "cache" in rules:
-            services["redis"] = ServiceState(DEAD, self.cache_why)
+            services["redis"] = ServiceState(DEGRADED, self.cache_why)
         try:
             await in_thread(
                 lambda: heartbeat(

@@ -40,6 +40,8 @@ class Run:
         Whether it stopped on purpose.
     alive
         Whether it runs; told by the lock, not by the file.
+    paper_account
+        Its name at a paper exchange of ours, which takes any key; empty at a broker.
     """
 
     account: str
@@ -52,6 +54,7 @@ class Run:
     begun_at: str
     ended: bool = False
     alive: bool = False
+    paper_account: str = ""
 
 
 def without_password(url: SecretStr | str | None) -> str:

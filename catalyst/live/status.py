@@ -32,11 +32,15 @@ class Protected(Enum):
 
 @dataclass(frozen=True)
 class Protection:
-    """Hold the levels that protect a position, as they lie at the broker or are watched."""
+    """Hold the levels that protect a position, as they lie at the broker or are watched.
+
+    ``uncovered`` are shares that no stop covers and nobody watches.
+    """
 
     kind: Protected
     stops: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    uncovered: int = 0
 
     @property
     def text(self) -> str:
@@ -100,7 +104,7 @@ class Degraded:
 
 @dataclass(frozen=True)
 class AlertLine:
-    """Hold an alert that nobody has acknowledged."""
+    """Hold an alert that nobody has acknowledged; ``over``: what it tells of has passed."""
 
     rule: str
     subject: str
@@ -111,6 +115,7 @@ class AlertLine:
     first_at: str
     last_at: str
     times: int
+    over: bool = False
 
 
 @dataclass(frozen=True)
@@ -247,7 +252,7 @@ class Status:
                 for one in self.positions
                 if one.protection.kind is Protected.NONE
             ),
-            *(one.text for one in self.alerts if one.severity == "critical"),
+            *(one.text for one in self.alerts if one.severity == "critical" and not one.over),
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -17,14 +17,13 @@ from catalyst.live.status import Protected, Running, Status
 
 _WIDE = 120
 _BAR = 24
-_MOST_REASONS, _MOST_EVENTS, _MOST_ORDERS = 4, 8, 10
+_MOST_REASONS, _MOST_EVENTS, _MOST_ORDERS, _MOST_PAST = 4, 8, 10, 3
 _STATES = {
     Running.RUNNING: "bold green",
     Running.PAUSED: "bold yellow",
     Running.STOPPED: "bold red",
 }
-_HEALTH = {"healthy": "green", "degraded": "yellow", "dead": "bold red"}
-_SEVERITY = {"critical": "bold red", "warning": "yellow", "info": "dim"}
+_HEALTH = {"healthy": "green", "degraded": "yellow", "dead": "bold red", "stopped": "dim"}
 _PROTECTION = {Protected.RESTING: "green", Protected.WATCHED: "yellow", Protected.NONE: "bold red"}
 _MARKETS = {
     "pre_market": "pre-market",
@@ -96,10 +95,20 @@ def _header(status: Status) -> RenderableType:
 
 def _needs(status: Status) -> Iterator[RenderableType]:
     lines = [Text(f"! {shown(text, longest=300)}", style="bold red") for text in status.needs]
+    # What is an alert and a rule by which less is done is told once.
+    told = {one.text for one in status.degraded}
     lines += [
-        Text(f"! {shown(one.text, longest=300)}" + (f" ({one.times} times)" * (one.times > 1)))
+        Text(
+            f"! {shown(one.text, longest=300)}" + f" ({one.times} times)" * (one.times > 1),
+            style="yellow",
+        )
         for one in status.alerts
-        if one.severity != "critical"
+        if not one.over and one.severity != "critical" and one.text not in told
+    ]
+    past = [one for one in status.alerts if one.over]
+    lines += [
+        Text(f"passed {_clock(one.last_at)}: {shown(one.text, longest=300)}", style="dim")
+        for one in past[:_MOST_PAST]
     ]
     for one in status.degraded:
         lines.append(Text(f"degraded: {shown(one.text, longest=300)}", style="yellow"))
