@@ -1,7 +1,4 @@
-"""One account of the paper exchange: a state machine without I/O.
-
-Requests and bars go in; orders, cash and shares change; what the trade stream would say comes out.
-"""
+"""One account: a state machine without I/O; requests and bars go in, events come out."""
 
 from __future__ import annotations
 

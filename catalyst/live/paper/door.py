@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -105,3 +106,20 @@ def asked_number(query: Mapping[str, str], name: str, default: int) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise InputError(f"{name} is {text!r}; expected a whole number above 0")
     return int(text)
+
+
+def asked_date(query: Mapping[str, str], name: str) -> dt.date | None:
+    """Read a date of a query, of which an instant may stand; None if it is not there.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    text = query.get(name)
+    if not text:
+        return None
+    try:
+        return dt.date.fromisoformat(text[:10])
+    except ValueError:
+        raise InputError(f"{name} is {text!r}; expected a date such as 2024-01-02") from None

@@ -15,6 +15,19 @@ def bar_json(quoted: Quoted) -> Json:
     return _bar(quoted, instant(quoted.ts_ns))
 
 
+def trade_json(quoted: Quoted, at_ns: int) -> Json:
+    """Return the last trade that a bar tells of: its close, at its end."""
+    return {
+        "t": instant(at_ns),
+        "p": quoted.close,
+        "s": 0,
+        "x": "V",
+        "i": 0,
+        "c": ["@"],
+        "z": "C",
+    }
+
+
 def bar_message(quoted: Quoted, *, packed: bool) -> Json:
     """Return a bar of the stream; one that corrects another is of a kind of its own."""
     kind = "u" if quoted.again else "b"

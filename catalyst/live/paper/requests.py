@@ -12,6 +12,7 @@ from catalyst.live.paper.moments import Update
 from catalyst.live.paper.orders import PaperOrder
 from catalyst.live.paper.wire import Json, asset_id, order_json, refusal_body, request_of
 from catalyst.strategy.broker_rules import BAD_REQUEST, NOT_FOUND, Refusal
+from catalyst.strategy.order_text import NANO, nano_price
 
 _NO_CONTENT, _MULTI = 204, 207
 
@@ -54,6 +55,10 @@ def _submit(exchange: PaperExchange, account: PaperAccount, body: Mapping[str, A
     for name in ("notional", "trail_price", "trail_percent"):
         if body.get(name) is not None:
             message = f"{name} is not simulated by this exchange"
+            return _refused(Refusal(422, BAD_REQUEST, message, str(body[name])))
+    for name in ("take_profit", "stop_loss"):
+        if not isinstance(body.get(name) or {}, Mapping):
+            message = f"{name} is no object"
             return _refused(Refusal(422, BAD_REQUEST, message, str(body[name])))
     made = account.submit(request_of(body), exchange.moment())
     if isinstance(made, Refusal):
@@ -117,8 +122,11 @@ def _close(exchange: PaperExchange, account: PaperAccount, body: Mapping[str, An
     if body.get("qty"):
         quantity = str(body["qty"])
     elif body.get("percentage"):
-        share = float(body["percentage"]) / 100.0
-        quantity = str(int(abs(held) * share + 1e-9))
+        nano = nano_price(str(body["percentage"]))
+        if nano is None:
+            message = f"invalid percentage: {body['percentage']}"
+            return _refused(Refusal(422, BAD_REQUEST, message, str(body["percentage"])))
+        quantity = str(abs(held) * nano // (100 * NANO))
     side = "sell" if held > 0 else "buy"
     order = {
         "symbol": symbol,

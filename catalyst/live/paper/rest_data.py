@@ -12,9 +12,9 @@ from starlette.routing import Route
 from catalyst.data.calendar import NEW_YORK, date_to_day, day_to_date
 from catalyst.data.calendar import sessions as calendar
 from catalyst.data.feed import Feed
-from catalyst.live.paper.door import asked_instant, asked_number, no
+from catalyst.live.paper.door import asked_date, asked_instant, asked_number, no
 from catalyst.live.paper.floor import Floor
-from catalyst.live.paper.market_wire import article_json, bar_json
+from catalyst.live.paper.market_wire import article_json, bar_json, trade_json
 from catalyst.live.paper.tape import Article, Quoted, read_articles
 from catalyst.live.paper.wire import Json
 from catalyst.strategy.broker_rules import BAD_REQUEST
@@ -45,6 +45,7 @@ def data_routes(floor: Floor) -> list[Route]:
     return [
         Route("/v2/stocks/bars", kept.bars),
         Route("/v2/stocks/bars/latest", kept.latest),
+        Route("/v2/stocks/trades/latest", kept.latest_trades),
         Route("/v2/stocks/{symbol}/bars", kept.bars_of),
         Route("/v1beta1/news", kept.news),
         Route("/v1/corporate-actions", kept.actions),
@@ -79,17 +80,28 @@ class _Data:
         return JSONResponse({"symbol": symbol, "bars": told, "next_page_token": token})
 
     async def latest(self, request: Request) -> Response:
-        now = self.exchange.now_ns
-        symbols = _names(request.query_params.get("symbols", ""))
-        out: dict[str, Json] = {}
-        name = str(self.exchange.feed.timeframe)
+        found = self._latest(_names(request.query_params.get("symbols", "")))
+        return JSONResponse({"bars": {symbol: bar_json(bar) for symbol, bar in found.items()}})
+
+    async def latest_trades(self, request: Request) -> Response:
+        found = self._latest(_names(request.query_params.get("symbols", "")))
+        length = self.exchange.feed.grid.timeframe_ns
+        trades = {
+            symbol: trade_json(bar, min(bar.ts_ns + length, self.exchange.now_ns))
+            for symbol, bar in found.items()
+        }
+        return JSONResponse({"trades": trades})
+
+    def _latest(self, symbols: list[str]) -> dict[str, Quoted]:
+        now, name = self.exchange.now_ns, str(self.exchange.feed.timeframe)
+        out: dict[str, Quoted] = {}
         for day in _days(now - 7 * DAY_NS, now)[::-1]:
             rows = self._session(name, day)
             for symbol in symbols:
                 known = [b for at, b in rows.get(symbol, []) if at <= now]
                 if known and symbol not in out:
-                    out[symbol] = bar_json(max(known, key=lambda b: b.ts_ns))
-        return JSONResponse({"bars": out})
+                    out[symbol] = max(known, key=lambda b: b.ts_ns)
+        return out
 
     def _page(self, request: Request, symbols: list[str]) -> tuple[list[Quoted] | None, str | None]:
         query, now = request.query_params, self.exchange.now_ns
@@ -170,8 +182,8 @@ class _Data:
         symbols = set(_names(query.get("symbols", "")))
         kinds = set(_names(query.get("types", "")))
         today = dt.datetime.fromtimestamp(now // 10**9, NEW_YORK).date()
-        first = date_to_day(_date(query.get("start")) or today)
-        last = date_to_day(_date(query.get("end")) or today)
+        first = date_to_day(asked_date(query, "start") or today)
+        last = date_to_day(asked_date(query, "end") or today)
         out: dict[str, list[Json]] = {}
         for action in self.exchange.feed.actions:
             symbol = self.exchange.feed.names[action.symbol]
@@ -223,7 +235,3 @@ def _names(text: str) -> list[str]:
 
 def _place(token: str | None) -> int:
     return int(token) if token and token.isascii() and token.isdigit() else 0
-
-
-def _date(text: str | None) -> dt.date | None:
-    return dt.date.fromisoformat(text[:10]) if text else None

@@ -15,7 +15,7 @@ from catalyst.data.calendar import FIRST, LAST, NEW_YORK, sessions
 from catalyst.errors import InputError
 from catalyst.live.paper import wire
 from catalyst.live.paper.account import PaperAccount
-from catalyst.live.paper.door import answered, asked_instant, asked_number, no, visitor
+from catalyst.live.paper.door import answered, asked_date, asked_instant, asked_number, no, visitor
 from catalyst.live.paper.floor import Floor
 from catalyst.live.paper.orders import PaperOrder
 from catalyst.live.paper.requests import symbol_named
@@ -205,13 +205,9 @@ class _Trading:
 
     async def calendar(self, request: Request) -> Response:
         query = request.query_params
-        first, last = (
-            min(max(dt.date.fromisoformat(query[name][:10]), FIRST), LAST)
-            if query.get(name)
-            else end
-            for name, end in (("start", FIRST), ("end", LAST))
-        )
-        table = sessions(first, max(first, last))
+        first = min(max(asked_date(query, "start") or FIRST, FIRST), LAST)
+        last = min(max(asked_date(query, "end") or LAST, first), LAST)
+        table = sessions(first, last)
         columns = (table.day, table.pre_ns, table.open_ns, table.close_ns, table.post_ns)
         rows = zip(*(c.tolist() for c in columns), strict=True)
         return JSONResponse([wire.calendar_json(Session(*row)) for row in rows])

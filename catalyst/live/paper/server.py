@@ -76,9 +76,10 @@ async def serve(
         server_header=False,
     )
     server = _Server(config, ready)
-    running = asyncio.create_task(_run_clock(floor)) if floor.pace is not None else None
+    running = None
     if floor.pace is not None:
         floor.pace.start(floor.exchange.now_ns)
+        running = asyncio.create_task(_run_clock(floor, server))
     try:
         await server.serve(sockets=[listening])
     finally:
@@ -100,15 +101,20 @@ class _Server(uvicorn.Server):
         self._ready()
 
 
-async def _run_clock(floor: Floor) -> None:
+async def _run_clock(floor: Floor, server: uvicorn.Server) -> None:
     pace = floor.pace
     assert pace is not None  # noqa: S101 - the caller asked
-    while True:
-        floor.catch_up()
-        next_ns = floor.exchange.next_ns
-        if next_ns is None:
-            return
-        await asyncio.sleep(min(max(pace.seconds_until(next_ns), 0.0), _LONGEST_NAP_S))
+    try:
+        while True:
+            floor.catch_up()
+            next_ns = floor.exchange.next_ns
+            if next_ns is None:
+                return
+            await asyncio.sleep(min(max(pace.seconds_until(next_ns), 0.0), _LONGEST_NAP_S))
+    except Exception:
+        # An exchange whose time stands still must not go on answering.
+        server.should_exit = True
+        raise
 
 
 class _Gate:
