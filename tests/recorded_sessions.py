@@ -75,7 +75,8 @@ class _Worse:
 
     def until(self, asof_ns: int, market: Market) -> tuple[Fill, ...]:
         return tuple(
-            replace(fill, price=fill.price + fill.side * self._worse_by)
+            # A broker says nothing of slippage.
+            replace(fill, price=fill.price + fill.side * self._worse_by, slippage_micro=0)
             for fill in self._model.until(asof_ns, market)
         )
 

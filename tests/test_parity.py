@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 import math
+from collections.abc import Iterator
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import psycopg
 import pytest
+from pydantic import SecretStr
 from recorded_sessions import SPAN, recorded, small_params, small_records
+from typer.testing import CliRunner
 from worlds import copied, small_lake, with_bars
 
 from catalyst import Lake
+from catalyst.cli.app import app
 from catalyst.data.parity import REST, Parity, course, parity_json, usd
-from catalyst.data.session_record import SessionRecord
+from catalyst.data.session_record import Booked, SessionRecord
+from catalyst.data.settings import settings
 from catalyst.errors import ConservationError, InputError
+from catalyst.live.certificate import Activities, activities_of, certificate, page
+from catalyst.live.chain import canonical, genesis, link
+from catalyst.live.database import Database
+from catalyst.live.events import Body, Decided, Filled, SessionClosed, SessionOpened, to_payload
+from catalyst.live.ports import Execution
+from catalyst.live.session_reader import read_session
+from catalyst.live.statements import statement
 from catalyst.research.parity_courses import judge, params_of
 from catalyst.strategy.decisions import Fill
 from catalyst.strategy.portfolio import Entry, PortfolioState
@@ -289,3 +304,177 @@ def test_json_names_each_cause_and_each_symbol() -> None:
     assert {row["symbol"] for row in told["symbols"]} <= set(_record().symbols)
     assert told["identical"] is True
     assert told["first_difference"] is None
+
+
+# --- journal, certificate, command ------------------------------------------------------------
+
+
+def _events(record: SessionRecord) -> list[Body]:
+    """What live would have journalled of a session."""
+    opened = SessionOpened(
+        str(record.day),
+        record.variant,
+        record.params_hash,
+        record.params,
+        record.code_version,
+        record.timeframe,
+        list(record.symbols),
+        record.lake,
+        record.opening,
+    )
+    out: list[Body] = [opened]
+    known = {n: f.default for n, f in Filled.__dataclass_fields__.items()}
+    for one in record.decisions:
+        for fill in one.fills:
+            told: Any = {name: fill[name] for name in known.keys() & fill.keys()}
+            told |= dict.fromkeys(("client_order_id", "execution_id", "entry_id", "role"), "x")
+            out.append(Filled(**told, broker_id=fill["order_id"]))
+        adjustments = list(one.adjustments)
+        out.append(Decided(one.asof_ns, one.digest, one.decision, one.state, len(out), adjustments))
+    closed = record.closed
+    assert closed is not None
+    out.append(
+        SessionClosed(
+            str(record.day),
+            closed.cash_micro,
+            closed.equity_micro,
+            closed.broker_cash_micro,
+            closed.broker_equity_micro,
+            {},
+            record.decisions[-1].state,
+        )
+    )
+    return out
+
+
+def _journalled(url: SecretStr, bodies: list[Body], *, broken: int = 0) -> None:
+    head = genesis("TEST")
+    with psycopg.connect(url.get_secret_value()) as connection:
+        connection.execute(statement("journal_account"), {"account_id": "TEST"})
+        for seq, body in enumerate(bodies, 1):
+            text = canonical(to_payload(body))
+            chained = link(head, seq, body.kind, at_ns=seq, body=text)
+            row = {
+                "account_id": "TEST",
+                "seq": seq,
+                "kind": body.kind,
+                "at_ns": seq,
+                "asof_ns": None,
+                "body": text.replace("true", "false", 1) if seq == broken else text,
+                "prev_hash": head,
+                "hash": chained,
+            }
+            connection.execute(statement("journal_append"), row)
+            head = chained
+
+
+@pytest.fixture
+def told(
+    postgres: SecretStr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SecretStr]:
+    monkeypatch.setenv("DATABASE_URL", postgres.get_secret_value())
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+    monkeypatch.setenv("CATALYST_HOME", str(tmp_path))
+    settings.cache_clear()
+    yield postgres
+    settings.cache_clear()
+
+
+def _asked(*words: str) -> Any:  # noqa: ANN401 - of typer's runner
+    line = ["parity", "--account", "TEST", "--own-lake", str(small_lake().root), *words]
+    return CliRunner().invoke(app, line)
+
+
+def test_a_session_comes_back_from_the_journal_as_it_was_decided(told: SecretStr) -> None:
+    _journalled(told, _events(_record()))
+    with Database(told) as database:
+        record = read_session(database, "TEST", DAY)
+
+    assert dataclasses.replace(record, head_seq=1, head_hash="0" * 64) == _record()
+
+
+def test_the_command_certifies_a_session_and_says_so_again(told: SecretStr, tmp_path: Path) -> None:
+    _journalled(told, _events(_record()))
+    first, path = _asked("--json"), tmp_path / "state" / "parity" / "TEST" / f"{DAY}.json"
+    written = path.read_bytes()
+    second = _asked()
+
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert json.loads(first.stdout) == json.loads(written)
+    assert path.read_bytes() == written
+    assert second.stdout == path.with_suffix(".txt").read_text(encoding="utf-8")
+    assert second.stdout.startswith(f"IDENTICAL: session {DAY} of account TEST: 148 decisions")
+    assert "the broker's activities were not compared" in second.stdout
+
+
+def test_another_history_is_a_finding_only_in_dollars(told: SecretStr, tmp_path: Path) -> None:
+    _journalled(told, _events(_record()))
+    vendor = _dearer(small_lake(), tmp_path / "vendor")
+    found = _asked("--vendor-lake", str(vendor.root), "--json")
+    gaps = json.loads(found.stdout)["gap_usd"]
+
+    assert found.exit_code == 0
+    assert Decimal(gaps["data"]) != 0
+    assert sum(map(Decimal, gaps.values())) == Decimal(json.loads(found.stdout)["total_gap_usd"])
+
+
+def test_a_session_that_is_still_open_is_not_certified(told: SecretStr, tmp_path: Path) -> None:
+    _journalled(told, _events(_record())[:-1])
+    found = _asked("--session", str(DAY))
+
+    assert isinstance(found.exception, InputError)
+    assert f"session {DAY} of account TEST is still open" in str(found.exception)
+    assert not (tmp_path / "state" / "parity").exists()
+
+
+def test_a_broken_chain_fails_with_its_place(told: SecretStr) -> None:
+    _journalled(told, _events(_record()), broken=9)
+    found = _asked("--json")
+    said = json.loads(found.stdout)
+
+    assert found.exit_code == 1
+    assert (said["verdict"], said["journal"]["broken_seq"]) == ("broken", 9)
+
+
+def _certified(executed: dict[str, Booked] | None = None, **closed: int) -> dict[str, Any]:
+    books = _record().closed
+    assert books is not None
+    record = dataclasses.replace(_record(), closed=dataclasses.replace(books, **closed))
+    return certificate(record, _same(), Activities(executed, "nobody was there"))
+
+
+def test_books_that_differ_by_a_cent_are_a_finding() -> None:
+    books = _record().closed
+    assert books is not None
+
+    assert _certified()["verdict"] == "identical"
+    assert _certified(broker_cash_micro=books.cash_micro + 4_000)["verdict"] == "identical"
+    assert _certified(broker_cash_micro=books.cash_micro + 10_000)["verdict"] == "books"
+    assert _certified(broker_equity_micro=books.equity_micro - 10_000)["verdict"] == "books"
+
+
+def test_an_execution_that_the_journal_lacks_is_told_by_its_order() -> None:
+    executed = dict(_record().executed)
+    order, own = executed.popitem()
+    found = _certified(executed)
+
+    assert _certified(dict(_record().executed))["verdict"] == "identical"
+    assert found["verdict"] == "books"
+    assert found["activities"]["apart"] == [
+        {
+            "broker_id": order,
+            "journal_shares": own.quantity,
+            "broker_shares": 0,
+            "value_gap_usd": usd(own.value_micro),
+        }
+    ]
+    assert f"order {order}: {own.quantity} shares in the journal, 0 at the broker" in page(found)
+
+
+def test_executions_of_an_order_are_summed_within_the_session() -> None:
+    def one(number: str, at_ns: int, price: str) -> Execution:
+        return Execution(number, "a", "AAA", Side.BUY, 3, price, -1, at_ns)
+
+    told = [one("1", 9, "1.00"), one("2", 10, "1.0001"), one("3", 20, "2"), one("4", 21, "1")]
+
+    assert activities_of(told, (10, 20)).by_order == {"a": Booked(6, 3_000_300 + 6_000_000)}

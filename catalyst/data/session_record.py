@@ -78,8 +78,6 @@ class SessionRecord:
         What the journal booked in the session, by the broker's order id.
     head_seq, head_hash
         Place and hash of the journal's last event of the session.
-    broken_seq
-        First event at which the journal's chain is broken; None if it is whole.
     """
 
     account: str
@@ -98,7 +96,6 @@ class SessionRecord:
     executed: dict[str, Booked]
     head_seq: int
     head_hash: str
-    broken_seq: int | None = None
 
     @property
     def decision_digest(self) -> str:

@@ -181,14 +181,12 @@ def _executed(journal: dict[str, Booked], activities: Activities) -> Json:
 
 def page(told: Json) -> str:
     """Write a certificate as a page that a person reads."""
-    lines = [f"Parity of session {told['session']}, account {told['account']}", ""]
+    of = f"session {told['session']} of account {told['account']}"
     if told["verdict"] == "broken":
-        return "\n".join([*lines, f"BROKEN: {told['first_difference']}", ""])
+        return f"BROKEN: {of}: {told['first_difference']}\n"
     word = {"identical": "IDENTICAL", "different": "DIFFERENT", "books": "BOOKS DIFFER"}
-    lines.append(
-        f"{word[told['verdict']]}: {told['decisions']:,} decisions, {told['fills']:,} fills, "
-        f"{told['missed_instants']:,} instants missed"
-    )
+    counts = f"{told['decisions']:,} decisions, {told['fills']:,} fills"
+    lines = [f"{word[told['verdict']]}: {of}: {counts}, {told['missed_instants']:,} missed"]
     if told["first_difference"]:
         lines.append(f"first difference: {told['first_difference']}")
     lines += ["", *_dollars(told), "", *_broker(told), "", *_hashes(told), ""]
