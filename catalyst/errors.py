@@ -11,6 +11,7 @@
     │   └── OutputError       an output folder can't be written
     ├── VendorError           a data vendor did not give what was asked: exit status 1
     ├── ServiceError          a database, cache or embedded server can't be used: exit status 1
+    │   └── EntryExistsError  the database holds an open entry in the symbol already
     ├── BrokerError           the broker did not do what was asked: exit status 1
     │   ├── BrokerRefusalError it said no; asking again changes nothing
     │   └── BrokerSilenceError no answer that can be trusted: it may have happened
@@ -93,6 +94,29 @@ class VendorError(CatalystError):
 
 class ServiceError(CatalystError):
     """Raise for a database, cache or embedded server that can't be reached, started or trusted."""
+
+
+class EntryExistsError(ServiceError):
+    """Raise where a second entry in a symbol would be opened; nothing was written.
+
+    Parameters
+    ----------
+    symbol
+        The symbol.
+    entry_id
+        The entry that was to be opened.
+    """
+
+    def __init__(self, symbol: str, entry_id: str) -> None:
+        super().__init__(symbol, entry_id)
+        self.symbol = symbol
+        self.entry_id = entry_id
+
+    def __str__(self) -> str:
+        return (
+            f"{self.symbol} has an open position or a working entry already; entry {self.entry_id} "
+            "was neither written nor sent"
+        )
 
 
 class BrokerError(CatalystError):

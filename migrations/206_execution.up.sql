@@ -40,6 +40,9 @@ CREATE TABLE execution.positions (
     status         execution.position_status NOT NULL,
     quantity       NUMERIC(15, 4) NOT NULL DEFAULT 0,
     avg_price      NUMERIC(18, 6) CHECK (avg_price > 0),
+    -- What the shares held have cost: parts of it leave with the shares that do, to the micro-dollar.
+    cost_basis     NUMERIC(20, 6) NOT NULL DEFAULT 0,
+    mark           NUMERIC(18, 6) CHECK (mark > 0),
     market_value   NUMERIC(20, 6),
     unrealized_pnl NUMERIC(20, 6),
     realized_pnl   NUMERIC(20, 6) NOT NULL DEFAULT 0,
@@ -51,10 +54,10 @@ CREATE TABLE execution.positions (
     last_updated   TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP,
     seq            BIGINT,
     metadata       JSONB NOT NULL DEFAULT '{}',
-    CHECK (status <> 'closed' OR quantity = 0),
     PRIMARY KEY (account_id, entry_id)
 );
--- One position or working entry a symbol, whatever the code thinks (incident 7).
+-- One position or working entry a symbol, whatever the code thinks (incident 7). A fill that comes
+-- after its entry was closed, while another is open, is booked all the same: closed, with shares.
 CREATE UNIQUE INDEX positions_one_per_symbol ON execution.positions (account_id, symbol)
     WHERE status <> 'closed';
 CREATE INDEX positions_symbol ON execution.positions (symbol);
@@ -168,6 +171,7 @@ CREATE TABLE execution.balance_history (
     entry_id       TEXT,
     fill_id        TEXT,
     seq            BIGINT NOT NULL,
+    place          INTEGER NOT NULL DEFAULT 0,
     description    TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (account_id, transaction_id),
     FOREIGN KEY (account_id, fill_id) REFERENCES execution.fills,
@@ -175,7 +179,7 @@ CREATE TABLE execution.balance_history (
 );
 CREATE INDEX balance_history_fill ON execution.balance_history (account_id, fill_id);
 CREATE INDEX balance_history_entry ON execution.balance_history (account_id, entry_id);
-CREATE INDEX balance_history_seq ON execution.balance_history (account_id, seq);
+CREATE INDEX balance_history_seq ON execution.balance_history (account_id, seq, place);
 
 -- Round trips: one entry from flat to flat, money from fills alone (incident 19).
 CREATE TABLE execution.trade_records (

@@ -1,0 +1,47 @@
+"""Rows that follow from the journal: at once for orders and money, a little later for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+
+from catalyst.live.events import Event
+from catalyst.live.journal_reading import read_page
+from catalyst.live.projections_orders import project_order_side
+from catalyst.live.projections_research import project_research_side
+from catalyst.live.statements import statement
+
+
+def project(connection: psycopg.Connection[Any], account_id: str, events: Iterable[Event]) -> None:
+    """Bring orders, fills, positions, cash, cycles and alerts up to date, in order."""
+    for event in events:
+        project_order_side(connection, account_id, event)
+
+
+def project_later(connection: psycopg.Connection[Any], account_id: str, *, limit: int) -> int:
+    """Work off the next events for all other tables, each once.
+
+    Parameters
+    ----------
+    connection
+        In a transaction, which moves the account's watermark with the rows.
+    limit
+        How many events at most.
+
+    Returns
+    -------
+    int
+        How many were worked off.
+    """
+    said = {"account_id": account_id}
+    connection.execute(statement("projection_begin"), said)
+    row = connection.execute(statement("projection_mark"), said).fetchone()
+    done = 0 if row is None else int(row[0])
+    events = read_page(connection, account_id, after_seq=done, limit=limit)
+    for event in events:
+        project_research_side(connection, account_id, event)
+    if events:
+        connection.execute(statement("projection_move"), {**said, "seq": events[-1].seq})
+    return len(events)
