@@ -81,9 +81,11 @@ BEGIN
     IF to_regclass(format('%I.%I', space, called || suffix)) IS NOT NULL THEN
         RETURN FALSE;
     END IF;
-    -- Another session may be about to make the same one.
+    -- Another session may have been about to make the same one; only a query is sure to see it.
     PERFORM pg_advisory_xact_lock(7210211);
-    IF to_regclass(format('%I.%I', space, called || suffix)) IS NOT NULL THEN
+    PERFORM FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = space AND c.relname = called || suffix;
+    IF FOUND THEN
         RETURN FALSE;
     END IF;
     EXECUTE format(

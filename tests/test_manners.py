@@ -181,6 +181,7 @@ def test_help_is_whole_on_a_narrow_terminal_and_without_colours(place: Path) -> 
 # Of every command one line that is quickly done; beside them stand the tests of those that are not.
 TOLD_ELSEWHERE = {
     *("audit lookahead", "audit recursion", "backtest", "compare", "data pull", "data sample"),
+    *("db migrate", "db rollback", "db version"),
     *("calibrate", "exchange", "learn", "mlflow", "sweep", "walk-forward"),
 }
 ANSWERED = {

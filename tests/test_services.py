@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pwd
 import signal
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from conftest import REPOSITORY
 from live_services import open_home
 from pydantic import SecretStr
 
@@ -28,23 +28,8 @@ from catalyst.live.services import Services, open_services
 from catalyst.live.shared_server import command_line, free_port
 from catalyst.live.valkey import redis_client
 
-# What a process of a person does with the services; it says so, and then waits to be told to end.
-USER = """
-import os, sys
-from pathlib import Path
-from catalyst.data.settings import Settings
-from catalyst.live.services import open_services
-if len(sys.argv) > 2:
-    # After the imports: the interpreter may lie where only root can walk.
-    "".encode("idna")
-    os.setgroups([])
-    os.setgid(int(sys.argv[2]))
-    os.setuid(int(sys.argv[2]))
-services = open_services(Path(sys.argv[1]), Settings(_env_file=None), durable=False)
-print(services.database_url.get_secret_value(), flush=True)
-sys.stdin.read()
-services.close()
-"""
+# Forked, so that each is spared a second of imports.
+FORK = multiprocessing.get_context("fork")
 
 
 @pytest.fixture(scope="module")
@@ -87,21 +72,35 @@ def until_gone(pid: int) -> None:
         time.sleep(0.01)
 
 
-def process(home: Path, *user: int) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
-    return subprocess.Popen(
-        [sys.executable, "-c", USER, str(home), *map(str, user)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd="/",
-        env=environment | {"PYTHONPATH": str(REPOSITORY)},
-    )
+class User:
+    """Another process that uses the services until it is told to stop, or killed."""
+
+    def __init__(self, home: Path, settings: Settings, user: int = 0) -> None:
+        self._here, there = FORK.Pipe()
+        self._process = FORK.Process(target=use, args=(home, settings, user, there))
+        self._process.start()
+
+    def address(self) -> str:
+        assert self._here.poll(60)
+        return str(self._here.recv())
+
+    def finish(self) -> None:
+        self._here.send("that is all")
+        self._process.join(60)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join(60)
 
 
-def first_line(running: subprocess.Popen[str]) -> str:
-    assert running.stdout is not None
-    return running.stdout.readline().strip()
+def use(home: Path, settings: Settings, user: int, there: Connection) -> None:
+    if user:
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
+    with opened(home, settings) as services:
+        there.send(services.database_url.get_secret_value())
+        there.recv()
 
 
 def test_both_servers_start_answer_and_stop_with_their_last_user(
@@ -208,32 +207,31 @@ def test_a_stale_note_of_another_process_does_not_stop_the_start(
         other.wait()
 
 
-def test_processes_that_start_at_once_share_one_server(home: Path) -> None:
-    running = [process(home) for _ in range(3)]
-    addresses = {first_line(one) for one in running}
+def test_processes_that_start_at_once_share_one_server(home: Path, nothing: Settings) -> None:
+    users = [User(home, nothing) for _ in range(4)]
+    addresses = {user.address() for user in users}
     pid = pid_of(home, "postgres")
-    for one in running:
-        one.communicate()
+    for user in users[1:]:
+        user.finish()
+    running = command_line(pid)
+    users[0].finish()
 
     assert len(addresses) == 1
-    assert addresses != {""}
+    assert running != ""
     assert command_line(pid) == ""
 
 
 def test_a_killed_user_is_not_waited_for(home: Path, nothing: Settings) -> None:
-    killed = process(home)
-    address = first_line(killed)
+    killed = User(home, nothing)
+    address = killed.address()
     pid = pid_of(home, "postgres")
     killed.kill()
-    killed.communicate()
 
     assert command_line(pid) != ""
 
     with opened(home, nothing) as services:
         assert services.database_url.get_secret_value() == address
         assert pid_of(home, "postgres") == pid
-
-    until_gone(pid)
 
     assert command_line(pid) == ""
 
@@ -276,14 +274,16 @@ def test_binaries_out_of_reach_are_copied(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
-def test_an_ordinary_user_needs_no_help() -> None:
+def test_an_ordinary_user_needs_no_help(nothing: Settings) -> None:
     nobody = pwd.getpwnam("nobody").pw_uid
     with open_home() as home:
         os.chown(home, nobody, nobody)
-        running = process(home, nobody)
-        address = first_line(running)
+        # The interpreter may lie where only root can walk: what is imported late, is so before.
+        "".encode("idna")
+        user = User(home, nothing, nobody)
+        address = user.address()
         owner = (home / "state" / "postgres" / "server" / "data").stat().st_uid
-        running.communicate()
+        user.finish()
 
         assert address.startswith("postgresql://")
         assert owner == nobody
@@ -303,6 +303,20 @@ def test_without_redis_there_is_still_a_database(
         assert services.redis_url is None
         assert services.redis_error.startswith("no Redis is on this machine")
         assert asked(services.database_url, "SELECT 1") == 1
+
+
+def test_a_damaged_cache_begins_anew(home: Path, nothing: Settings) -> None:
+    opened(home, nothing).close()
+    data = quarters_of(home / "state" / "redis").home / "data"
+    (manifest,) = data.rglob("*.manifest")
+    manifest.write_text("no manifest at all\n")
+    with opened(home, nothing) as services:
+        assert services.redis_error == ""
+        assert services.redis_url is not None
+        with redis_client(services.redis_url) as client:
+            assert client.dbsize() == 0
+
+    assert (data.parent / "damaged").is_dir()
 
 
 def test_a_port_that_was_taken_meanwhile_is_given_up(home: Path, nothing: Settings) -> None:

@@ -15,6 +15,7 @@ from catalyst.cli import (
     compare,
     completion,
     data,
+    db,
     edge,
     exchange,
     explain,
@@ -62,6 +63,7 @@ app.command("sweep", epilog=sweep.EPILOG)(sweep.command)
 app.command("walk-forward", epilog=walk_forward.EPILOG)(walk_forward.command)
 app.add_typer(audit.app, name="audit")
 app.add_typer(data.app, name="data")
+app.add_typer(db.app, name="db")
 app.add_typer(news.app, name="news")
 app.add_typer(study.app, name="study")
 

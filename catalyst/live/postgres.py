@@ -102,6 +102,10 @@ class Postgres:
         told = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [str(binaries.folder / "postgres"), "-D", str(self._data), *told]
 
+    def give_up_data(self) -> bool:
+        """Never: the journal is in it."""
+        return False
+
     def answers(self, port: int) -> bool:
         """Tell whether the server there knows our password and serves our folder."""
         try:

@@ -99,7 +99,7 @@ def migrate(url: SecretStr) -> list[Migration]:
     """
     from alembic import command  # noqa: PLC0415 - it takes half a second, trading never needs it
 
-    before = _applied(url)
+    before = version_of(url)
     _run(command.upgrade, url, "head")
     return [one for one in migrations() if one.version > before]
 
@@ -128,7 +128,7 @@ def rollback(url: SecretStr, to: int) -> list[Migration]:
         raise InputError(
             f"--to is {to}; expected one of {', '.join(map(str, known))}, the schema's versions"
         )
-    before = _applied(url)
+    before = version_of(url)
     if to > before:
         raise InputError(
             f"--to is {to}, and the schema is version {before}; expected an older one: "
@@ -138,7 +138,14 @@ def rollback(url: SecretStr, to: int) -> list[Migration]:
     return [one for one in reversed(migrations()) if to < one.version <= before]
 
 
-def _applied(url: SecretStr) -> int:
+def version_of(url: SecretStr) -> int:
+    """Return the version of the schema of the database at an address, 0 for none.
+
+    Raises
+    ------
+    ServiceError
+        If the database can't be reached.
+    """
     with _connected(url) as connection:
         return applied_version(connection)
 

@@ -16,7 +16,6 @@ from catalyst.live.addresses import check_database_address, check_redis_address
 from catalyst.live.postgres import Postgres
 from catalyst.live.quarters import OPEN_GROUND, quarters_of
 from catalyst.live.shared_server import Tenancy
-from catalyst.live.valkey import Valkey
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,12 @@ class Services:
 
 
 def open_services(
-    home: Path, settings: Settings, *, durable: bool = True, open_ground: Path = OPEN_GROUND
+    home: Path,
+    settings: Settings,
+    *,
+    with_redis: bool = True,
+    durable: bool = True,
+    open_ground: Path = OPEN_GROUND,
 ) -> Services:
     """Find or start PostgreSQL and Redis.
 
@@ -73,6 +77,8 @@ def open_services(
         ``CATALYST_HOME``.
     settings
         Where the two addresses are looked up.
+    with_redis
+        Whether the cache is wanted; where not, its address is None.
     durable
         Whether a commit waits for the disk; only tests may do without.
     open_ground
@@ -100,8 +106,8 @@ def open_services(
             claims.callback(tenancy.close)
             database_url = SecretStr(postgres.address(tenancy.port))
             embedded.append("postgresql")
-        redis_url, redis_error = settings.redis_url, ""
-        if redis_url is None:
+        redis_url, redis_error = settings.redis_url if with_redis else None, ""
+        if redis_url is None and with_redis:
             try:
                 redis_url = _open_redis(state / "redis", claims, open_ground)
                 embedded.append("redis")
@@ -111,6 +117,8 @@ def open_services(
 
 
 def _open_redis(office: Path, claims: ExitStack, open_ground: Path) -> SecretStr:
+    from catalyst.live.valkey import Valkey  # noqa: PLC0415 - Redis's client takes half a second
+
     quarters = quarters_of(office, open_ground=open_ground)
     valkey = Valkey(quarters)
     tenancy = Tenancy(quarters, valkey)

@@ -15,8 +15,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -54,6 +55,9 @@ class Program(Protocol):
 
     def command(self, port: int) -> list[str]:
         """Return the command line that serves on a port of the loopback."""
+
+    def give_up_data(self) -> bool:
+        """Put data aside that can't be served, if it can be done without; tell whether it was."""
 
     def answers(self, port: int) -> bool:
         """Tell whether our own server, with our data, answers there."""
@@ -190,7 +194,7 @@ def _running(quarters: Quarters, program: Program) -> tuple[int, bool] | None:
         port = 0
     if not _pid(quarters, program):
         return None
-    if port and _answers(quarters, program, port):
+    if port and _answers(program, port, lives=lambda: bool(_pid(quarters, program))):
         return port, True
     pid = _pid(quarters, program)
     if not pid:
@@ -212,10 +216,12 @@ def _start(quarters: Quarters, program: Program) -> tuple[int, bool]:
         port = _port(quarters, other=bool(last))
         (quarters.office / "port").write_text(str(port))
         begin = log.stat().st_size if log.exists() else 0
-        _launch(quarters, program.command(port), log)
-        if _answers(quarters, program, port):
+        child = _launch(quarters, program.command(port), log)
+        if _answers(program, port, lives=partial(_runs, child)):
             return port, False
         last = _last_words(log, begin)
+    if program.give_up_data():
+        return _start(quarters, program)
     raise ServiceError(
         f"{program.name} did not start: {last or 'it said nothing'}; its log is {log}"
     )
@@ -232,7 +238,7 @@ def _port(quarters: Quarters, *, other: bool) -> int:
     return free_port()
 
 
-def _launch(quarters: Quarters, command: list[str], log: Path) -> None:
+def _launch(quarters: Quarters, command: list[str], log: Path) -> subprocess.Popen[bytes]:
     (quarters.home / "pid").unlink(missing_ok=True)
     descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     try:
@@ -252,15 +258,19 @@ def _launch(quarters: Quarters, command: list[str], log: Path) -> None:
     finally:
         os.close(descriptor)
     _STARTED[:] = [one for one in _STARTED if one.poll() is None] + [child]
+    return child
 
 
-def _answers(quarters: Quarters, program: Program, port: int) -> bool:
-    began = time.monotonic()
-    while time.monotonic() < began + _ANSWER_WAIT_S:
+def _runs(child: subprocess.Popen[bytes]) -> bool:
+    return child.poll() is None
+
+
+def _answers(program: Program, port: int, *, lives: Callable[[], bool]) -> bool:
+    until = time.monotonic() + _ANSWER_WAIT_S
+    while time.monotonic() < until:
         if program.answers(port):
             return True
-        # A moment passes until the process has noted its id.
-        if not _pid(quarters, program) and time.monotonic() > began + 1:
+        if not lives():
             return False
         time.sleep(_PAUSE_S)
     return False

@@ -68,6 +68,15 @@ class Valkey:
         self._quarters.give(config, 0o600)
         return [str(self._binary()), str(config)]
 
+    def give_up_data(self) -> bool:
+        """Put a damaged cache aside, once: all that was in it is in the database."""
+        damaged = self._quarters.home / "damaged"
+        if not any(self._data.iterdir()):
+            return False
+        shutil.rmtree(damaged, ignore_errors=True)
+        self._data.rename(damaged)
+        return True
+
     def answers(self, port: int) -> bool:
         """Tell whether the server there knows our password and serves our folder."""
         client = redis.Redis(
