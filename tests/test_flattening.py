@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,15 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from account_rows import Books
 from paper_exchange import Exchange, paper_exchange
+from pydantic import SecretStr
+from said import NOBODY, Say, saying
 from worlds import small_lake
 
 from catalyst.data.settings import Settings
 from catalyst.live import flattening as flattening_module
 from catalyst.live.alpaca_broker import AlpacaBroker, opened
+from catalyst.live.control import ControlInbox, ask
+from catalyst.live.database import Database
 from catalyst.live.endpoint import Keys, parse_endpoint
 from catalyst.live.flattening import Flattened, Flattening
-from catalyst.live.hand_acts import HandAct
+from catalyst.live.hand_acts import HandAct, flattened_by_hand
+from catalyst.live.run_file import Run, write_run_file
 from catalyst.strategy.tickets import OrderRequest
 
 MINUTE_NS = 60 * 10**9
@@ -219,3 +226,66 @@ def test_each_act_is_recorded_before_it_is_sent(exchange: Exchange, tmp_path: Pa
         Flattening(broker, now_ns=broker.clock_ns, record=record, beyond_frac=0.01).run(WAIT_S)
 
     assert known == [False]
+
+
+# --- the command -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Say:
+    return saying(monkeypatch, capsys, CATALYST_HOME=str(tmp_path), DATABASE_URL=NOBODY)
+
+
+@contextmanager
+def position_left_behind(exchange: Exchange, key: str, home: Path) -> Iterator[str]:
+    """A position at the broker, and the file of the process that died with it; its account."""
+    own = exchange.as_key(key)
+    broker = broker_of(own, home)
+    account = broker.account().number
+    run = Run(account, 1, "spec", "5m", "", "", exchange.url, "", paper_account=key)
+    to_regular_hours(own)
+    broker.submit(entry(own, SYMBOL, client_id=f"{key}-0", bracket=True))
+    fill(own, broker, SYMBOL)
+    with write_run_file(home / "state", run):
+        pass
+    own = Exchange(own.url, own.process, key, key)
+    with time_passing(own):
+        yield account
+
+
+def test_without_a_database_a_flatten_works_with_the_broker_alone_and_is_written_down(
+    say: Say, exchange: Exchange, tmp_path: Path
+) -> None:
+    with position_left_behind(exchange, "lost", tmp_path) as account:
+        code, out, err = say("flatten", "--yes", "--wait", "30", "--json")
+    told = json.loads(out)
+    done = shares(exchange.as_key("lost"))
+    acts = flattened_by_hand(tmp_path / "state", account)
+
+    assert (code, told["account"], told["alone"], told["done"]) == (0, account, True, True)
+    assert done["sell"] == done["buy"] > 0
+    assert [act.what for act in acts][:1] == ["begun"]
+    assert acts[-1].what == "flat"
+    assert "hush" not in out + err
+
+
+def test_a_flatten_past_a_process_that_hangs_leaves_a_pause_and_no_second_flatten(
+    say: Say,
+    exchange: Exchange,
+    postgres: SecretStr,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", postgres.get_secret_value())
+    with (
+        Database(postgres, smallest=1) as database,
+        position_left_behind(exchange, "hung", tmp_path) as account,
+    ):
+        books = Books(database, account)
+        books.open()
+        ask(database, account, "flatten", by="ann")
+        code, out, _ = say("flatten", "--alone", "--yes", "--wait", "30")
+        left = [one.command for one in ControlInbox(database, account).pending()]
+
+    assert (code, left) == (0, ["pause"])
+    assert "the account is flat" in out.splitlines()[-1]

@@ -181,7 +181,7 @@ def test_help_is_whole_on_a_narrow_terminal_and_without_colours(place: Path) -> 
 # Of every command one line that is quickly done; beside them stand the tests of those that are not.
 TOLD_ELSEWHERE = {
     *("audit lookahead", "audit recursion", "backtest", "compare", "data pull", "data sample"),
-    *("db migrate", "db rollback", "db version"),
+    *("db migrate", "db rollback", "db version", "flatten", "parity", "pause", "resume"),
     *("calibrate", "exchange", "learn", "mlflow", "sweep", "walk-forward"),
 }
 ANSWERED = {
@@ -201,6 +201,7 @@ ANSWERED = {
     "news trending": "news trending --lake LAKE",
     "params": "params --variant thin",
     "report": "report --run run --lake LAKE",
+    "status": "status",
     "study events": "study events --lake LAKE --by tier",
     "study pays": "study pays run --lake LAKE",
     "study scores": "study scores run --lake LAKE",

@@ -11,10 +11,26 @@ from status_lines import FULL
 from catalyst.live.status import Protected, Protection, Running, Status
 from catalyst.live.status_view import plain_lines
 
+TOLD = (
+    "● running  regular hours",
+    "10:35:04 New York",
+    "1000 shares of ZQAB are not protected",
+    "20 of 20 entries are used up",
+    "stop 168.02",
+    "watched · stop 343.00",
+    "UNPROTECTED",
+    "unknown",
+    "+307.83",
+    "1 missed",
+    "38 ████████████████████████ have news",
+    "24 has a catalyst score below the minimum",
+    "redis: Redis refused the password of REDIS_URL",
+    "bought 120 AAPL at 171.21 [entry]",
+)
 STOPPED = Status(Running.STOPPED, "nothing has traded here yet; start it by `catalyst live`")
 
 
-@pytest.mark.parametrize("width", [40, 80, 119, 120, 140, 200])
+@pytest.mark.parametrize("width", [40, 80, 119, 120, 140])
 @pytest.mark.parametrize("status", [FULL, STOPPED], ids=["full", "empty"])
 def test_no_line_is_wider_than_the_terminal(status: Status, width: int) -> None:
     longest = max(map(len, plain_lines(status, width=width)))
@@ -23,29 +39,11 @@ def test_no_line_is_wider_than_the_terminal(status: Status, width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 140])
-@pytest.mark.parametrize(
-    "told",
-    [
-        "● running  regular hours",
-        "10:35:04 New York",
-        "1000 shares of ZQAB are not protected",
-        "20 of 20 entries are used up",
-        "stop 168.02",
-        "watched · stop 343.00",
-        "UNPROTECTED",
-        "unknown",
-        "+307.83",
-        "1 missed",
-        "38 ████████████████████████ have news",
-        "24 has a catalyst score below the minimum",
-        "redis: Redis refused the password of REDIS_URL",
-        "bought 120 AAPL at 171.21 [entry]",
-    ],
-)
-def test_a_person_sees(told: str, width: int) -> None:
+def test_a_person_sees_all_that_matters(width: int) -> None:
     shown = "\n".join(plain_lines(FULL, width=width))
+    missing = [text for text in TOLD if text not in shown]
 
-    assert told in shown
+    assert missing == []
 
 
 def test_what_a_symbol_or_a_message_says_never_reaches_the_terminal_as_a_command() -> None:

@@ -14,6 +14,7 @@ from catalyst.cli import (
     calibrate,
     compare,
     completion,
+    control,
     data,
     db,
     edge,
@@ -25,8 +26,10 @@ from catalyst.cli import (
     mlflow,
     news,
     params,
+    parity,
     process,
     report,
+    status,
     study,
     sweep,
     walk_forward,
@@ -53,12 +56,17 @@ app.command("compare", epilog=compare.EPILOG)(compare.command)
 app.command("edge", epilog=edge.EPILOG)(edge.command)
 app.command("exchange", epilog=exchange.EPILOG)(exchange.command)
 app.command("explain", epilog=explain.EPILOG)(explain.command)
+app.command("flatten", epilog=control.FLATTEN_EPILOG)(control.flatten)
 app.command("init", epilog=init.EPILOG)(init.command)
 app.command("learn", epilog=learn.EPILOG)(learn.command)
 app.command("ledger", epilog=ledger.EPILOG)(ledger.command)
 app.command("mlflow", epilog=mlflow.EPILOG)(mlflow.command)
 app.command("params", epilog=params.EPILOG)(params.command)
+app.command("parity", epilog=parity.EPILOG)(parity.command)
+app.command("pause", epilog=control.PAUSE_EPILOG)(control.pause)
 app.command("report", epilog=report.EPILOG)(report.command)
+app.command("resume", epilog=control.RESUME_EPILOG)(control.resume)
+app.command("status", epilog=status.EPILOG)(status.command)
 app.command("sweep", epilog=sweep.EPILOG)(sweep.command)
 app.command("walk-forward", epilog=walk_forward.EPILOG)(walk_forward.command)
 app.add_typer(audit.app, name="audit")
