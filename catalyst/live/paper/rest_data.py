@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from catalyst.data.calendar import NEW_YORK, date_to_day, day_to_date
-from catalyst.data.calendar import sessions as calendar
-from catalyst.data.feed import Feed
+from catalyst.data.calendar import FIRST, NEW_YORK, date_to_day, day_to_date
+from catalyst.live.paper.bar_pages import Asked, BarPages
 from catalyst.live.paper.door import asked_date, asked_instant, asked_number, no
 from catalyst.live.paper.floor import Floor
 from catalyst.live.paper.market_wire import article_json, bar_json, trade_json
@@ -22,7 +21,6 @@ from catalyst.strategy.clock import DAY_NS
 
 _MOST_BARS, _FEW_BARS = 10_000, 1_000
 _MOST_NEWS, _FEW_NEWS = 50, 10
-_KEPT_SESSIONS = 64
 
 _TIMEFRAMES = {
     "1Min": "1m",
@@ -55,9 +53,11 @@ def data_routes(floor: Floor) -> list[Route]:
 class _Data:
     def __init__(self, floor: Floor) -> None:
         self.exchange = floor.exchange
-        self._feeds: dict[str, Feed] = {}
-        self._grace_ns = round(self.exchange.terms.execution.bar_grace_s * 1e9)
-        self._session = lru_cache(_KEPT_SESSIONS)(self._read)
+        grace_ns = round(self.exchange.terms.execution.bar_grace_s * 1e9)
+        self._pages = BarPages(self.exchange.feed, grace_ns, self.exchange.faults.halted)
+        self._first_ns = _midnight(FIRST)
+        # A client turns many pages of one question.
+        self._news = lru_cache(4)(partial(read_articles, self.exchange.feed))
 
     async def bars(self, request: Request) -> Response:
         symbols = _names(request.query_params.get("symbols", ""))
@@ -93,15 +93,8 @@ class _Data:
         return JSONResponse({"trades": trades})
 
     def _latest(self, symbols: list[str]) -> dict[str, Quoted]:
-        now, name = self.exchange.now_ns, str(self.exchange.feed.timeframe)
-        out: dict[str, Quoted] = {}
-        for day in _days(now - 7 * DAY_NS, now)[::-1]:
-            rows = self._session(name, day)
-            for symbol in symbols:
-                known = [b for at, b in rows.get(symbol, []) if at <= now]
-                if known and symbol not in out:
-                    out[symbol] = max(known, key=lambda b: b.ts_ns)
-        return out
+        found = ((symbol, self._pages.latest(symbol, self.exchange.now_ns)) for symbol in symbols)
+        return {symbol: bar for symbol, bar in found if bar is not None}
 
     def _page(self, request: Request, symbols: list[str]) -> tuple[list[Quoted] | None, str | None]:
         query, now = request.query_params, self.exchange.now_ns
@@ -114,45 +107,12 @@ class _Data:
         start = asked_instant(query, "start")
         if start is None:
             # As Alpaca: from the beginning of the day.
-            day = dt.datetime.fromtimestamp(end // 10**9, NEW_YORK).date()
-            start = _midnight(day)
+            start = _midnight(dt.datetime.fromtimestamp(end // 10**9, NEW_YORK).date())
+        start = max(start, self._first_ns)
         limit = min(asked_number(query, "limit", _FEW_BARS), _MOST_BARS)
         backwards = query.get("sort", "asc") == "desc"
-        days = _days(start, end)
-        rows: list[Quoted] = []
-        for symbol in sorted(set(symbols)):
-            own: list[Quoted] = []
-            for day in days:
-                latest: dict[int, Quoted] = {}
-                for known_ns, bar in self._session(name, day).get(symbol, []):
-                    halted = self.exchange.faults.halted(symbol, bar.ts_ns)
-                    if known_ns <= now and start <= bar.ts_ns <= end and not halted:
-                        latest[bar.ts_ns] = bar
-                own += [latest[ts] for ts in sorted(latest)]
-            rows += own[::-1] if backwards else own
-        place = _place(query.get("page_token"))
-        token = str(place + limit) if place + limit < len(rows) else None
-        return rows[place : place + limit], token
-
-    def _read(self, name: str, day: dt.date) -> dict[str, list[tuple[int, Quoted]]]:
-        # One session's bars by symbol, in the order in which they became known.
-        feed = self._feeds.get(name)
-        if feed is None:
-            base = self.exchange.feed
-            here = name == base.timeframe
-            feed = self._feeds[name] = base if here else Feed(base.lake, name)
-        session = Feed.session(day)
-        bars = feed.bars(session, grace_ns=self._grace_ns)
-        rows = bars.rows
-        columns = (rows.ts_ns, rows.open, rows.high, rows.low, rows.close, rows.volume)
-        values = zip(*(c.tolist() for c in columns), strict=True)
-        out: dict[str, list[tuple[int, Quoted]]] = {}
-        for at, known_ns, row in zip(
-            rows.symbol.tolist(), bars.known_ns.tolist(), values, strict=True
-        ):
-            symbol = feed.names[at]
-            out.setdefault(symbol, []).append((known_ns, Quoted(symbol, *row)))
-        return out
+        wanted = Asked(name, tuple(symbols), start, end, backwards)
+        return self._pages.page(wanted, now, limit=limit, token=query.get("page_token"))
 
     async def news(self, request: Request) -> Response:
         query, now = request.query_params, self.exchange.now_ns
@@ -173,7 +133,7 @@ class _Data:
     def _articles(self, start: int, end: int, symbols: set[str]) -> list[Article]:
         if start > end:
             return []
-        latest = {a.number: a for a in read_articles(self.exchange.feed, start - 1, end)}
+        latest = {a.number: a for a in self._news(start - 1, end)}
         kept = [a for a in latest.values() if not symbols or symbols & set(a.symbols)]
         return sorted(kept, key=lambda a: (a.known_ns, a.number))
 
@@ -214,15 +174,6 @@ def _action(symbol: str, kind: str, value: float, day: dt.date) -> tuple[str, Js
         return "forward_split", common | more
     more = {"old_cusip": "", "new_cusip": "", "new_rate": 1.0, "old_rate": 1.0 / value}
     return "reverse_split", common | more
-
-
-def _days(start_ns: int, end_ns: int) -> list[dt.date]:
-    if start_ns > end_ns:
-        return []
-    first, last = (
-        dt.datetime.fromtimestamp(ns // 10**9, NEW_YORK).date() for ns in (start_ns, end_ns)
-    )
-    return list(calendar(first, last))
 
 
 def _midnight(day: dt.date) -> int:
