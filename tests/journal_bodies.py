@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -30,7 +31,7 @@ from catalyst.strategy.tickets import OrderRequest
 
 Json = dict[str, Any]
 
-ACCOUNT = "PA1"
+_NUMBERS = itertools.count(1)
 CASH = 100_000 * MICRO
 DAY = "2023-10-02"
 MINUTE = 60 * 10**9
@@ -43,9 +44,20 @@ def at(hour: int, minute: int = 0, second: int = 0, *, day: str = DAY) -> int:
 
 
 @contextmanager
-def journal_in(url: SecretStr, account: str = ACCOUNT) -> Iterator[tuple[Database, Journal]]:
-    with Database(url) as database, Journal.open(database, account) as journal:
+def journal_in(url: SecretStr, account: str = "") -> Iterator[tuple[Database, Journal]]:
+    """The journal of an account of its own, so that tests may share a database."""
+    account = account or f"PA{next(_NUMBERS)}"
+    with (
+        Database(url, smallest=1) as database,
+        Journal.open(database, account) as journal,
+    ):
         yield database, journal
+
+
+def rows_of(database: Database, journal: Journal, sql: str) -> list[Any]:
+    """The rows that SQL with %s in the place of the account gives."""
+    with database.connection() as connection:
+        return connection.execute(sql, (journal.account_id,)).fetchall()
 
 
 def state(cash: int = CASH, **known: object) -> Json:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 
 import psycopg
 import pytest
 from journal_bodies import (
-    ACCOUNT,
     CASH,
     DAY,
     Entry,
@@ -19,7 +19,9 @@ from journal_bodies import (
     decided,
     journal_in,
     opened,
+    rows_of,
 )
+from live_services import fresh_database
 from pydantic import SecretStr
 
 from catalyst.errors import EntryExistsError, InvariantError, ServiceError
@@ -29,6 +31,13 @@ from catalyst.live.events import Alert, Body, Control, Cycle, Intent, Missed, Un
 from catalyst.live.journal import Journal
 
 NOW = at(9, 40)
+
+
+@pytest.fixture(scope="module")
+def postgres(postgres_cluster: str) -> Iterator[SecretStr]:
+    """One database for all tests here: each has an account of its own."""
+    with fresh_database(postgres_cluster) as url:
+        yield url
 
 
 def executed(url: SecretStr, sql: str) -> None:
@@ -65,9 +74,9 @@ def test_events_come_back_as_they_were_appended(postgres: SecretStr) -> None:
 
 
 def test_a_journal_opened_again_goes_on_where_it_ended(postgres: SecretStr) -> None:
-    with journal_in(postgres) as (_, journal):
+    with journal_in(postgres, "again") as (_, journal):
         [first] = journal.append([opened()], at_ns=NOW)
-    with journal_in(postgres) as (_, journal):
+    with journal_in(postgres, "again") as (_, journal):
         found = (journal.last_seq, journal.head)
         journal.append([closed()], at_ns=NOW)
         broken = journal.verify()
@@ -121,7 +130,7 @@ def test_an_altered_input_is_found(postgres: SecretStr) -> None:
         journal.append([opened()], at_ns=NOW)
         journal.append([body], at_ns=NOW, inputs=rows)
         sound = journal.verify()
-        executed(postgres, "UPDATE data_ingestion.market_data SET close = close + 1e-15 * close")
+        executed(postgres, "UPDATE data_ingestion.market_data SET close = close + 1e-15")
         broken = journal.verify()
 
     assert (sound, broken) == (None, 2)
@@ -148,16 +157,16 @@ def test_a_second_writer_of_an_account_is_refused(
 ) -> None:
     monkeypatch.setattr("catalyst.live.journal._LOCK_WAIT_MS", 50)
     with (
-        journal_in(postgres) as (database, _),
-        pytest.raises(ServiceError, match=f"another process trades account {ACCOUNT}"),
+        journal_in(postgres) as (database, journal),
+        pytest.raises(ServiceError, match=f"another process trades account {journal.account_id}"),
     ):
-        Journal.open(database, ACCOUNT)
+        Journal.open(database, journal.account_id)
 
 
 def test_two_accounts_have_a_chain_each(postgres: SecretStr) -> None:
     with (
         journal_in(postgres) as (database, ours),
-        Journal.open(database, "PA2") as theirs,
+        Journal.open(database, "another") as theirs,
     ):
         ours.append([opened()], at_ns=NOW)
         theirs.append([opened()], at_ns=NOW)
@@ -189,7 +198,7 @@ def test_what_landed_without_an_answer_is_told_by_reopen(postgres: SecretStr) ->
         first = journal.append([opened()], at_ns=NOW)
         # As if the connection had gone between the commit and its answer.
         journal._tried, journal.last_seq = first, 0
-        journal.head = Journal(journal._database, ACCOUNT).head
+        journal.head = Journal(journal._database, journal.account_id).head
         landed = journal.reopen()
         found = (journal.last_seq, journal.head)
 
@@ -201,7 +210,7 @@ def test_a_journal_that_somebody_else_wrote_is_not_reopened(postgres: SecretStr)
     with journal_in(postgres) as (database, journal):
         journal.append([opened()], at_ns=NOW)
         journal.close()
-        with Journal.open(database, ACCOUNT) as other:
+        with Journal.open(database, journal.account_id) as other:
             other.append([Missed(NOW, "theirs")], at_ns=NOW)
 
         with pytest.raises(ServiceError, match="somebody else wrote"):
@@ -357,10 +366,8 @@ def test_incident_09_a_cycle_left_behind_is_closed_as_failed(postgres: SecretStr
     with journal_in(postgres) as (database, journal):
         journal.append([opened(), began], at_ns=NOW)
         journal.append([replace(began, status="failed", why="the process ended")], at_ns=NOW + 5)
-        with database.connection() as connection:
-            rows = connection.execute(
-                "SELECT status::TEXT, why FROM strategy_engine.trading_cycles"
-            ).fetchall()
+        sql = "SELECT status::TEXT, why FROM strategy_engine.trading_cycles WHERE account_id = %s"
+        rows = rows_of(database, journal, sql)
 
     assert rows == [("failed", "the process ended")]
 
@@ -392,10 +399,8 @@ def test_the_same_payload_has_one_text() -> None:
 def test_the_cash_of_the_first_session_opens_the_balance(postgres: SecretStr) -> None:
     with journal_in(postgres) as (database, journal):
         journal.append([opened(), closed(), opened("2023-10-03", cash=CASH + 5)], at_ns=NOW)
-        with database.connection() as connection:
-            rows = connection.execute(
-                "SELECT kind::TEXT, balance FROM execution.balance_history"
-            ).fetchall()
+        sql = "SELECT kind::TEXT, balance FROM execution.balance_history WHERE account_id = %s"
+        rows = rows_of(database, journal, sql)
 
     assert [(kind, int(balance)) for kind, balance in rows] == [("opening", 100_000)]
 
@@ -405,7 +410,7 @@ def test_an_intent_of_a_cancel_opens_nothing(postgres: SecretStr) -> None:
     cancel = Intent("x-0", ["x"], entry.entry_id, 0, "AAA", "cancel", {}, target_broker_id="b")
     with journal_in(postgres) as (database, journal):
         journal.append([opened(), cancel], at_ns=NOW)
-        with database.connection() as connection:
-            rows = connection.execute("SELECT count(*) FROM execution.orders").fetchone()
+        sql = "SELECT count(*) FROM execution.orders WHERE account_id = %s"
+        rows = rows_of(database, journal, sql)
 
-    assert rows == (0,)
+    assert rows == [(0,)]

@@ -292,18 +292,20 @@ class Journal:
         inputs: InputRows | None,
     ) -> None:
         """Make the partitions that rows will need, before the transaction that writes them."""
-        spans = set()
         if any(isinstance(event.body, SessionOpened) for event in events):
-            at_ns = events[0].at_ns
-            spans.add((at_ns - _AHEAD_NS, at_ns + _AHEAD_NS))
-        if inputs is not None:
-            new = {*months_of(inputs)} - self._months
-            spans |= {(month_ns, month_ns) for month_ns in new}
-            self._months |= new
-        for first_ns, last_ns in sorted(spans):
-            connection.execute(
-                statement("journal_partitions"), {"first_ns": first_ns, "last_ns": last_ns}
-            )
+            make_months(connection, events[0].at_ns)
+        new = set() if inputs is None else months_of(inputs) - self._months
+        for month_ns in sorted(new):
+            make_months(connection, month_ns, around_ns=0)
+        self._months |= new
+
+
+def make_months(
+    connection: psycopg.Connection[Any], at_ns: int, *, around_ns: int = _AHEAD_NS
+) -> None:
+    """Make the partitions of the months around an instant, and those of the journal's next rows."""
+    span = {"first_ns": at_ns - around_ns, "last_ns": at_ns + around_ns}
+    connection.execute(statement("journal_partitions"), span)
 
 
 def _check_inputs(bodies: Sequence[Body], inputs: InputRows | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
@@ -18,6 +18,18 @@ def project(connection: psycopg.Connection[Any], account_id: str, events: Iterab
     """Bring orders, fills, positions, cash, cycles and alerts up to date, in order."""
     for event in events:
         project_order_side(connection, account_id, event)
+
+
+def project_both(
+    connection: psycopg.Connection[Any], account_id: str, events: Sequence[Event]
+) -> None:
+    """Bring all tables up to date by the next events, in order, and the watermark with them."""
+    said = {"account_id": account_id}
+    connection.execute(statement("projection_begin"), said)
+    for event in events:
+        project_order_side(connection, account_id, event)
+        project_research_side(connection, account_id, event)
+    connection.execute(statement("projection_move"), {**said, "seq": events[-1].seq})
 
 
 def project_later(connection: psycopg.Connection[Any], account_id: str, *, limit: int) -> int:

@@ -60,6 +60,7 @@ def project_order_side(connection: psycopg.Connection[Any], account_id: str, eve
         case Filled() as body:
             writer.filled(body)
         case Withheld() as body:
+            writer.write("orders_withhold", **vars(body))
             writer.settle(body.entry_id)
         case Alert() as body:
             writer.write("orders_alert_over" if body.over else "orders_alert", **vars(body))

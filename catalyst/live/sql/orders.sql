@@ -300,3 +300,11 @@ ON CONFLICT (account_id, rule, subject) WHERE NOT over DO UPDATE SET
 UPDATE notification.alerts
 SET over = TRUE, last_at = greatest(last_at, public.instant_of(%(at_ns)s)), last_seq = %(seq)s
 WHERE account_id = %(account_id)s AND rule = %(rule)s AND subject = %(subject)s AND NOT over
+
+-- Given up: what never reached the broker will not, as far as anyone asks for it again.
+-- name: orders_withhold
+UPDATE execution.orders
+SET status = 'rejected', rule = %(rule)s, value = %(value)s, threshold = %(threshold)s,
+    outcome_seq = %(seq)s, updated_at = public.instant_of(%(at_ns)s)
+WHERE account_id = %(account_id)s AND entry_id = %(entry_id)s AND %(order_id)s = ANY (order_ids)
+    AND role = 'entry' AND broker_id IS NULL
