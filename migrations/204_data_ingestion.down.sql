@@ -1,4 +1,4 @@
-DROP TABLE data_ingestion.ingestion_status;
+DROP VIEW data_ingestion.ingestion_status;
 DROP TABLE data_ingestion.news_collection_stats;
 DROP TABLE data_ingestion.source_metrics;
 DROP TABLE data_ingestion.news_seen;

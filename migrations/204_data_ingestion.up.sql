@@ -134,15 +134,13 @@ CREATE TABLE data_ingestion.news_collection_stats (
 CREATE INDEX news_collection_stats_at ON data_ingestion.news_collection_stats (asked_at);
 
 -- How far each feed has come.
-CREATE TABLE data_ingestion.ingestion_status (
-    account_id    TEXT NOT NULL REFERENCES execution.accounts,
-    feed          TEXT NOT NULL CHECK (feed IN ('bars', 'news', 'orders')),
-    source        TEXT NOT NULL DEFAULT '',
-    status        TEXT NOT NULL CHECK (status IN ('healthy', 'degraded', 'dead')),
-    why           TEXT NOT NULL DEFAULT '',
-    rows_total    BIGINT NOT NULL DEFAULT 0 CHECK (rows_total >= 0),
-    last_known_at TIMESTAMPTZ,
-    updated_at    TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    metadata      JSONB NOT NULL DEFAULT '{}',
-    PRIMARY KEY (account_id, feed, source)
-);
+CREATE VIEW data_ingestion.ingestion_status AS
+SELECT account_id, 'bars' AS feed, source, count(*) AS rows_total, max(ts) AS last_at,
+    max(known_at) AS last_known_at
+FROM data_ingestion.market_data
+GROUP BY account_id, source
+UNION ALL
+SELECT s.account_id, 'news', coalesce(n.source, ''), count(*), max(n.published_at), max(n.known_at)
+FROM data_ingestion.news_seen s
+JOIN data_ingestion.news_raw n USING (news_id, symbol, known_ns)
+GROUP BY s.account_id, coalesce(n.source, '');

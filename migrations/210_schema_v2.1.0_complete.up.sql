@@ -39,8 +39,8 @@ BEGIN
     END LOOP;
 
     GRANT INSERT ON data_ingestion.news_raw TO catalyst_news;
-    GRANT INSERT, UPDATE ON data_ingestion.news_collection_stats, data_ingestion.source_metrics,
-        data_ingestion.ingestion_status TO catalyst_news;
+    GRANT INSERT, UPDATE ON data_ingestion.news_collection_stats, data_ingestion.source_metrics
+        TO catalyst_news;
     GRANT INSERT ON strategy_engine.trading_candidates TO catalyst_scanner;
     GRANT INSERT ON strategy_engine.pattern_detections TO catalyst_pattern;
     GRANT INSERT ON strategy_engine.technical_indicators, strategy_engine.trading_signals

@@ -17,6 +17,7 @@ from catalyst.errors import InvariantError, ServiceError
 from catalyst.live.database import Database, health_check, place_of, with_db_retry
 from catalyst.live.shared_server import free_port
 from catalyst.live.statements import statement, statements
+from catalyst.live.system_log import keep_logs
 from catalyst.live.valkey import redis_client
 
 
@@ -254,3 +255,33 @@ def _numbered(text: str) -> bytes:
     query = PostgresQuery(Transformer())
     query.convert(text, dict.fromkeys(names) if names else [None] * text.count("%s") or None)
     return query.query
+
+
+def test_warnings_are_kept_in_the_database_and_still_said(
+    postgres: SecretStr, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = logging.getLogger("catalyst.live.something")
+    with Database(postgres) as database:
+        with keep_logs(database, account_id="A", correlation_id="run-1"):
+            told.info("bar_seen symbol=AAPL")
+            told.warning("feed_silent seconds=%d", 600)
+        told.warning("after")
+        with database.connection() as connection:
+            rows = connection.execute(
+                "SELECT service, level, event, message, account_id, correlation_id "
+                "FROM logging.system_logs"
+            ).fetchall()
+
+    assert rows == [
+        (told.name, "warning", "feed_silent", "feed_silent seconds=600", "A", "run-1"),
+    ]
+    assert "feed_silent seconds=600" in capsys.readouterr().err
+
+
+def test_a_log_without_a_database_holds_nothing_up(postgres: SecretStr) -> None:
+    database = Database(postgres)
+    with keep_logs(database, account_id="A", correlation_id="run-1"):
+        database.close()
+        for _ in range(2_000):
+            logging.getLogger("catalyst.live.something").debug("nothing")
+        logging.getLogger("catalyst.live.something").error("lost")

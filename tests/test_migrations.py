@@ -538,7 +538,7 @@ def test_the_accuracy_of_a_source_is_of_the_fresh_counts(connection: psycopg.Con
         ("reporting", "SELECT public.ensure_partitions('2024-01-01+00', '2024-01-01+00')", False),
         (
             "news",
-            "INSERT INTO data_ingestion.ingestion_status VALUES ('A', 'news', '', 'dead')",
+            "INSERT INTO data_ingestion.news_collection_stats VALUES ('A', 'Finnhub', 1)",
             True,
         ),
         ("news", "DELETE FROM strategy_engine.trading_signals", False),
