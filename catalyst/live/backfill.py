@@ -10,13 +10,15 @@ from typing import Any
 
 from catalyst.data.vendors.alpaca import LIMITS, NAME, Alpaca
 from catalyst.data.vendors.patience import Patience
-from catalyst.data.vendors.protocol import Chunk, Request, Span
+from catalyst.data.vendors.protocol import Chunk, Limits, Request, Span
 from catalyst.data.vendors.rate_limit import Bucket, fingerprint
 from catalyst.errors import VendorError
 from catalyst.live.bar_slots import Values
 from catalyst.live.market_source import MarketSource
 
 _SYMBOLS_A_REQUEST = 200
+# A paper exchange counts requests by its own time, and says no itself.
+_HERE = Limits(per_minute=600_000, burst=100_000)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Backfill:
     state
         Folder of the rate limit that all processes with one key share.
     failing
-        Told why a request has to be sent again, from another thread.
+        Told why a request has to be sent again, from another thread; may be set later.
     """
 
     source: MarketSource
@@ -57,9 +59,13 @@ class Backfill:
 
     def __post_init__(self) -> None:
         key = self.source.key
-        bucket = Bucket(self.state / f"rate-alpaca-{fingerprint(key)}.json", LIMITS)
-        patience = Patience("alpaca", bucket, _Retries(self.failing))
+        limits = _HERE if self.source.is_here else LIMITS
+        bucket = Bucket(self.state / f"rate-{NAME}-{fingerprint(key)}.json", limits)
+        patience = Patience("alpaca", bucket, _Retries(self._retried))
         self._vendor = Alpaca(key, self.source.secret, self.source.rest_url, patience)
+
+    def _retried(self, why: str) -> None:
+        self.failing(why)
 
     def bars(
         self, symbols: Sequence[str], span: Span, *, timeframe: str

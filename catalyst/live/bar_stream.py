@@ -69,7 +69,7 @@ class BarFeed:
     received: int = field(init=False, default=0)
     gaps: GapFiller = field(init=False)
     _reopened_ns: int = field(init=False, default=0)
-    _told: str = field(init=False, default="")
+    _told: bool = field(init=False, default=True)
 
     kind = "bars"
 
@@ -155,13 +155,13 @@ class BarFeed:
                 await self.socket.reopen(f"no bar of any symbol since {new_york(silent_ns)}")
         elif not self.socket.subscribed and self.gaps.since_ns is None:
             self.gaps.missing(self._sure_ns())
-        why = self.why
-        if bool(why) != bool(self._told):
-            self.tell(f"the bars are blind: {why}" if why else "the bars are complete again")
-        self._told = why
+        if self.blind != self._told:
+            self._told = self.blind
+            self.tell(f"the bars are blind: {self.why}" if self.blind else "the bars are complete")
 
     async def settle(self) -> None:
         """Return once a gap was asked for, or patience with it is over."""
+        await self.socket.settle()
         await self.look()
         await self.gaps.settle()
 

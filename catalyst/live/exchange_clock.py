@@ -96,6 +96,7 @@ class ExchangeClock:
     _post_ns: int = field(init=False, default=0)
     _sent: dict[str, int] = field(init=False, default_factory=dict)
     _due: dict[int, tuple[int, int]] = field(init=False, default_factory=dict)
+    _bases: dict[int, tuple[int, int, int]] = field(init=False, default_factory=dict)
     _receivers: list[Receiver] = field(init=False, default_factory=list)
     _session: requests.Session = field(init=False, repr=False)
     _failing: bool = field(init=False, default=False)
@@ -166,9 +167,11 @@ class ExchangeClock:
             await self._step(at_ns)
             return
         while (left_ns := at_ns - self.now_ns()) > 0:
-            night = self.now_ns() >= self._post_ns
+            day_left_ns = self._post_ns - self.now_ns()
+            night = day_left_ns <= 0
             look_s = _NIGHT_LOOK_S if night else _ANCHOR_EVERY_S
-            await asyncio.sleep(min(look_s, left_ns / SECOND_NS / self.speed))
+            next_ns = left_ns if night else min(left_ns, day_left_ns)
+            await asyncio.sleep(min(look_s, next_ns / SECOND_NS / self.speed))
             if night or time.monotonic() - self._at >= _ANCHOR_EVERY_S:
                 await self._anchor()
 
@@ -184,6 +187,7 @@ class ExchangeClock:
             await asyncio.sleep(_ARRIVAL_LOOK_S)
         for receiver, due in self._missing():
             self.gaps += 1
+            self._bases.pop(id(receiver), None)
             self.tell(
                 f"{due - receiver.received} of the {receiver.kind} messages that the exchange sent "
                 f"did not arrive in {self.patience_s:g} s"
@@ -195,15 +199,20 @@ class ExchangeClock:
     async def _step(self, at_ns: int) -> None:
         if at_ns <= self._now_ns:
             return
-        before = {id(one): (one.received, one.breaks) for one in self._receivers}
         sent = dict(self._sent)
+        for receiver in self._receivers:
+            known = self._bases.get(id(receiver))
+            if known is None or known[2] != receiver.breaks:
+                base = (receiver.received, sent.get(receiver.kind, 0), receiver.breaks)
+                self._bases[id(receiver)] = base
         self._from_ns, self._now_ns = self._now_ns, at_ns
         self._take(await self._ask(at_ns))
         for receiver in self._receivers:
-            count, breaks = before[id(receiver)]
-            more = self._sent.get(receiver.kind, 0) - sent.get(receiver.kind, 0)
-            if more > 0:
-                self._due[id(receiver)] = (count + more, breaks)
+            # Counted from one moment on, as orders bring messages between steps, too.
+            count, before, breaks = self._bases[id(receiver)]
+            due = count + self._sent.get(receiver.kind, 0) - before
+            if due > receiver.received:
+                self._due[id(receiver)] = (due, breaks)
 
     def _missing(self) -> list[tuple[Receiver, int]]:
         found = []

@@ -90,6 +90,10 @@ async def open_feeds(
     ------
     InputError
         If base bars are daily or no multiple of the stream's, or the server refuses the keys.
+
+    Notes
+    -----
+    What a feed can't cope with ends the block, in place of a cancellation.
     """
     part = timeframe_named(streamed)
     part_ns = LENGTH_NS.get(part, 0)
@@ -115,24 +119,43 @@ async def open_feeds(
     news_begin_ns = max(begin_ns, clock.now_ns())
     reader = NewsReader(lake, news_begin_ns)
     news = NewsFeed(news_socket, news_backfill, reader, clock, news_begin_ns, tell)
+    backfill.failing = bars.gaps.failing
+    news_backfill.failing = news.gaps.failing
     bars.remember(seen_bars)
     news.remember(seen_news)
     clock.watch(bars)
     clock.watch(news)
+    owner = asyncio.current_task()
+    broken: list[BaseException] = []
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A feed that can't go on must not look like a quiet market.
+            broken.append(error)
+            if owner is not None:
+                owner.cancel()
+
     tasks = [
         asyncio.create_task(work, name=name)
         for name, work in (
             ("bars", bars.run()),
             ("bar-gaps", bars.gaps.run()),
+            ("bar-looks", _keep_looking(bars)),
             ("news", news.run()),
             ("news-gaps", news.gaps.run()),
-            ("bar-looks", _keep_looking(bars)),
             ("news-looks", _keep_looking(news)),
         )
     ]
+    for task in tasks:
+        task.add_done_callback(ended)
     try:
-        await _opened((bar_socket, news_socket), tasks)
+        await _opened((bar_socket, news_socket))
         yield Feeds(bars, news)
+    except asyncio.CancelledError:
+        if broken and owner is not None:
+            owner.uncancel()
+            raise broken[0] from None
+        raise
     finally:
         for task in tasks:
             task.cancel()
@@ -165,7 +188,7 @@ async def _keep_looking(feed: BarFeed | NewsFeed) -> None:
         await asyncio.sleep(_LOOK_S)
 
 
-async def _opened(sockets: Sequence[MarketSocket], tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _opened(sockets: Sequence[MarketSocket]) -> None:
     """Wait for both streams; what refuses us at the start is an error, what is late is not."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_OPEN_S):
@@ -176,7 +199,4 @@ async def _opened(sockets: Sequence[MarketSocket], tasks: Sequence[asyncio.Task[
                             f"{one.url} refuses {one.refused}; check ALPACA_API_KEY, "
                             "ALPACA_SECRET_KEY and the plan's feed"
                         )
-                for task in tasks:
-                    if task.done():
-                        task.result()
                 await asyncio.sleep(_LOOK_S)

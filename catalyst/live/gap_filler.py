@@ -12,6 +12,7 @@ from catalyst.errors import CatalystError
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _LOOK_S = 0.1
+_SETTLE_LOOK_S = 0.002
 
 
 class _Clock(Protocol):
@@ -39,7 +40,7 @@ class GapFiller:
     overlap_ns
         How far back of an answered question the next one begins: what came late is found then.
     patience_s
-        Seconds of ours that a step of time waits for a gap to be filled.
+        Seconds of ours that steps of time wait together while no question is answered.
 
     Attributes
     ----------
@@ -58,7 +59,7 @@ class GapFiller:
     clock: _Clock
     every_ns: int
     overlap_ns: int
-    patience_s: float = 3.0
+    patience_s: float = 10.0
     since_ns: int | None = field(init=False, default=None)
     failed: str = field(init=False, default="")
     asked_ns: int = field(init=False, default=0)
@@ -74,12 +75,15 @@ class GapFiller:
         self.since_ns = since_ns if self.since_ns is None else min(since_ns, self.since_ns)
         self._wake.set()
 
+    def failing(self, why: str) -> None:
+        """Learn that a question had to be asked again, from any thread."""
+        self.failed = why
+
     async def run(self) -> None:
         """Fill gaps for ever."""
         pause_s = _FIRST_PAUSE_S
         while True:
             if self.since_ns is None:
-                self._left_s = self.patience_s
                 await self._wake.wait()
             self._wake.clear()
             if self.since_ns is None:
@@ -95,6 +99,7 @@ class GapFiller:
                 continue
             pause_s, self.failed = _FIRST_PAUSE_S, ""
             self.asked_ns, self.answered_at = now_ns, time.monotonic()
+            self._left_s = self.patience_s
             if self._wake.is_set():
                 # Something more was missed meanwhile.
                 continue
@@ -106,12 +111,12 @@ class GapFiller:
 
     async def settle(self) -> None:
         """Return once what was missed by now was asked for, or patience with this gap is over."""
-        begun = time.monotonic()
         while self.since_ns is not None and self.asked_ns < self.clock.now_ns():
-            if time.monotonic() - begun >= self._left_s:
+            if self._left_s <= 0:
                 break
-            await asyncio.sleep(0.002)
-        self._left_s = max(0.0, self._left_s - (time.monotonic() - begun))
+            begun = time.monotonic()
+            await asyncio.sleep(_SETTLE_LOOK_S)
+            self._left_s -= time.monotonic() - begun
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -26,13 +26,11 @@ from catalyst.errors import InputError
 Message = Mapping[str, Any]
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 30.0
-# Alpaca holds a dead connection for a minute and a half, and refuses a second one meanwhile.
-_LIMIT_PAUSE_S = 15.0
 _STEADY_S = 10.0
 _ANSWER_S = 10.0
 _PING_S = 10.0
+_LOOK_S = 0.001
 _LONGEST_MESSAGE = 16 * 2**20
-_CONNECTION_LIMIT = 406
 #: Codes by which Alpaca says that asking again changes nothing; see its "Real-time stock data".
 _FATAL = {402: "the keys", 405: "so many symbols", 408: "this feed", 409: "this subscription"}
 
@@ -111,8 +109,6 @@ class MarketSocket:
                 if error.code in _FATAL:
                     self.refused = f"{_FATAL[error.code]} ({error.code}: {error.told})"
                     pause = _LONGEST_PAUSE_S
-                elif error.code == _CONNECTION_LIMIT:
-                    pause = max(pause, _LIMIT_PAUSE_S)
             except (WebSocketException, OSError, TimeoutError, ValueError, InvalidURI) as error:
                 self._lost(type(error).__name__)
             # A server that takes us in and drops us at once must not be stormed.
@@ -129,6 +125,19 @@ class MarketSocket:
             self._dropped = why
             # A dead peer never confirms; nobody waits for it.
             connection.transport.abort()
+
+    async def settle(self) -> None:
+        """Return once what the server wrote by now was read, its farewell included."""
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            async with asyncio.timeout(_PING_S):
+                # The answer comes after all that was written before.
+                await (await connection.ping())
+        except (WebSocketException, OSError, TimeoutError):
+            while self._connection is connection:  # noqa: ASYNC110 - its reader says when
+                await asyncio.sleep(_LOOK_S)
 
     def _lost(self, why: str) -> None:
         if self.subscribed:

@@ -25,6 +25,8 @@ class MarketSource:
         Never shown.
     feed
         ``iex`` or ``sip``.
+    is_here
+        Whether it is a server on this machine.
     """
 
     rest_url: str
@@ -32,6 +34,7 @@ class MarketSource:
     key: str = field(repr=False)
     secret: str = field(repr=False)
     feed: str
+    is_here: bool
 
 
 def market_source(rest_url: str, *, key: str, secret: str, feed: str) -> MarketSource:
@@ -49,9 +52,14 @@ def market_source(rest_url: str, *, key: str, secret: str, feed: str) -> MarketS
     Raises
     ------
     InputError
-        If the address is none, would send the keys in clear to another machine, or the feed is
-        unknown.
+        If a key is missing, the address is none or would send them in clear to another machine, or
+        the feed is unknown.
     """
+    if not key or not secret:
+        raise InputError(
+            "ALPACA_API_KEY and ALPACA_SECRET_KEY must both be set, in the environment or in .env, "
+            "to hear bars and news"
+        )
     if feed not in FEEDS:
         raise InputError(f"the feed {feed} is unknown; expected one of {', '.join(FEEDS)}")
     try:
@@ -73,4 +81,6 @@ def market_source(rest_url: str, *, key: str, secret: str, feed: str) -> MarketS
     place = f"{name}:{port}" if port else name
     stream = place.replace(_DATA_HOST, _STREAM_HOST) if host == _DATA_HOST else place
     scheme = "wss" if told.scheme == "https" else "ws"
-    return MarketSource(f"{told.scheme}://{place}", f"{scheme}://{stream}", key, secret, feed)
+    return MarketSource(
+        f"{told.scheme}://{place}", f"{scheme}://{stream}", key, secret, feed, is_here
+    )

@@ -129,7 +129,7 @@ class NewsFeed:
     _stream_poll: int = field(init=False, default=-1)
     _floor_ns: int = field(init=False, default=0)
     _reading: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False)
-    _told: bool = field(init=False, default=False)
+    _told: bool = field(init=False, default=True)
 
     kind = "news"
 
@@ -174,7 +174,7 @@ class NewsFeed:
         """Read the stream for ever."""
         async for found in self.socket.messages():
             if found is None:
-                self.gaps.missing(max(self.begin_ns, self.gaps.asked_ns) - _OVERLAP_NS)
+                self.gaps.missing((self.gaps.asked_ns or self.begin_ns) - _OVERLAP_NS)
             else:
                 self.take(found)
 
@@ -215,19 +215,22 @@ class NewsFeed:
             # Reading takes 20 ms and more; a decision shall not wait for it.
             batch = self._batch(self.clock.now_ns())
             await in_thread(lambda: self._read_ahead(batch), name="news-reader")
-        if self.gaps.since_ns is None and time.monotonic() - self.gaps.answered_at > _POLL_S:
-            self.gaps.missing(self.clock.now_ns() - _OVERLAP_NS)
+        self._look_back()
         if self.dead != self._told:
             self._told = self.dead
-            self.tell(f"the news are dead: {self.why}" if self.dead else "the news are back")
+            self.tell(f"the news are dead: {self.why}" if self.dead else "the news come in")
 
     async def settle(self) -> None:
         """Return once a gap was asked for, or patience with it is over."""
+        await self.socket.settle()
+        self._look_back()
         await self.gaps.settle()
 
-    def failing(self, why: str) -> None:
-        """Learn that a question had to be asked again."""
-        self.gaps.failed = why
+    def _look_back(self) -> None:
+        old = time.monotonic() - self.gaps.answered_at > _POLL_S
+        if self.gaps.since_ns is None and (old or not self.socket.subscribed):
+            since_ns = self.gaps.asked_ns or self.begin_ns
+            self.gaps.missing(since_ns - _OVERLAP_NS)
 
     def _batch(self, until_ns: int) -> list[Report]:
         batch = [report for report in self._pending if report.known_ns <= until_ns]
