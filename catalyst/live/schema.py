@@ -10,7 +10,6 @@ from typing import Any
 import psycopg
 from pydantic import SecretStr
 
-import catalyst
 from catalyst.errors import InputError, ServiceError
 
 _UP, _DOWN = ".up.sql", ".down.sql"
@@ -29,7 +28,7 @@ class Migration:
 
 def migrations_folder() -> Path:
     """Return where the migrations lie: in the package as installed, else beside it."""
-    package = Path(catalyst.__file__).parent
+    package = Path(__file__).parents[1]
     inside = package / "migrations"
     return inside if inside.is_dir() else package.parent / "migrations"
 
