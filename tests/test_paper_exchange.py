@@ -531,20 +531,6 @@ def test_a_second_data_socket_of_a_key_is_refused_in_json_as_in_msgpack(
 # Its life as a process.
 
 
-def test_time_runs_by_itself_and_nights_are_jumped_over() -> None:
-    with paper_exchange("--start", "2023-06-16", "--sessions", 2, speed=40_000) as exchange:
-        first = exchange.clock()
-        until = time.monotonic() + 20
-        while not (clock := exchange.clock())["ended"]:
-            assert time.monotonic() < until
-            time.sleep(0.05)
-
-        assert first["session"] == "2023-06-16"
-        assert clock["session"] == "2023-06-20"
-        assert clock["now_ns"] == clock["post_ns"]
-        assert exchange.request("POST", "/catalyst/clock", {"to_ns": 1}).status_code == 422
-
-
 def test_a_restarted_exchange_has_the_same_books_and_ids(tmp_path: Path) -> None:
     state = tmp_path / "books.jsonl"
     books = []

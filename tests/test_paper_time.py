@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +16,7 @@ from catalyst.errors import InputError
 from catalyst.live.paper.account import PaperAccount
 from catalyst.live.paper.exchange import EARLY_NS, Happened, PaperExchange, Terms
 from catalyst.live.paper.faults import Fault, Faults, faults_of
+from catalyst.live.paper.floor import Floor
 from catalyst.live.paper.pace import Pace
 from catalyst.live.paper.requests import carry_out
 from catalyst.live.paper.tape import Quoted
@@ -198,6 +200,22 @@ def test_nights_are_no_time_unless_asked_for() -> None:
         pace.start(first.post_ns - 60 * 10**9)
 
         assert pace.seconds_until(second.pre_ns - EARLY_NS) == pytest.approx(wait, abs=1.0)
+
+
+def test_time_runs_by_itself_over_nights_to_the_end_of_the_last_session() -> None:
+    on = exchange(small_lake())
+    floor = Floor(on, Pace(on.sessions, 200_000.0), None)
+    account = buy(on, 5)
+    assert floor.pace is not None
+    floor.pace.start(on.now_ns)
+    until = time.monotonic() + 20
+    while on.now_ns < on.end_ns:
+        floor.catch_up()
+
+        assert time.monotonic() < until
+
+    assert on.next_ns is None
+    assert account.holdings.shares(SYMBOL) == 5
 
 
 def test_a_pace_goes_on_where_a_restarted_exchange_stood() -> None:
