@@ -36,7 +36,7 @@ from catalyst.live.alpaca_broker import AlpacaBroker, opened
 from catalyst.live.alpaca_orders import STATUSES, instant_ns, instant_text
 from catalyst.live.alpaca_rest import AlpacaRest
 from catalyst.live.alpaca_stream import TradeStream
-from catalyst.live.endpoint import Endpoint
+from catalyst.live.endpoint import Endpoint, Money
 from catalyst.live.ports import Account, Holding, OrderStatus
 from catalyst.strategy.reasons import Side
 from catalyst.strategy.tickets import OrderRequest
@@ -442,20 +442,20 @@ def _archive(rows: list[dict[str, Any]]) -> Script:
 
 
 def test_all_orders_are_told_however_many(alpaca: Scripted, broker: AlpacaBroker) -> None:
-    # Ten of each instant, so that a page ends within one.
+    # Seven of each instant, so that a page ends within one.
     rows = [
-        order_row(n, submitted_at=instant_text(10**18 + n // 10 * 10**9), status="filled")
+        order_row(n, submitted_at=instant_text(10**18 + n // 7 * 10**9), status="filled")
         for n in range(1_200)
     ]
     rows[3]["status"] = "new"
     alpaca.script = _archive(rows)
     everything = broker.orders(0)
-    lately = broker.orders(10**18 + 117 * 10**9)
+    lately = broker.orders(10**18 + 168 * 10**9)
 
     assert sorted(o.client_order_id for o in everything) == sorted(
         row["client_order_id"] for row in rows
     )
-    assert {o.client_order_id for o in lately} == {"c3-0"} | {f"c{n}-0" for n in range(1180, 1200)}
+    assert {o.client_order_id for o in lately} == {"c3-0"} | {f"c{n}-0" for n in range(1183, 1200)}
 
 
 def test_orders_that_are_asked_for_twice_end_in_an_error_not_in_a_loop(
@@ -531,6 +531,18 @@ def test_a_broker_is_asked_first_whose_account_it_is(alpaca: Scripted, tmp_path:
     alpaca.answers = [Answer(ACCOUNT)]
     opened(_settings(tmp_path, alpaca), speed=0.0)
 
+    assert [asked.path for asked in alpaca.seen] == ["/v2/account"]
+
+
+def test_real_money_of_another_account_is_not_touched(alpaca: Scripted, tmp_path: Path) -> None:
+    alpaca.script = lambda _: Answer(ACCOUNT)
+    real = replace(alpaca.endpoint, money=Money.REAL)
+    told = _settings(tmp_path, alpaca).model_copy(
+        update={"catalyst_real_money": "yes", "catalyst_real_money_account": "123456789"}
+    )
+
+    with pytest.raises(InputError, match="CATALYST_REAL_MONEY_ACCOUNT is 123456789"):
+        opened(told, endpoint=real)
     assert [asked.path for asked in alpaca.seen] == ["/v2/account"]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from alpaca.trading.enums import TradeEvent
-from alpaca_answers import HASTE, KEYS, NOW, order_row, update_text
+from alpaca_answers import HASTE, KEYS, NOW, OLD, order_row, update_text
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
@@ -253,19 +253,23 @@ def test_a_quiet_connection_is_kept_where_rest_agrees_with_it() -> None:
 
     async def play(connection: ServerConnection, _: int) -> None:
         await connection.send(PART)
-        while asked < 7:  # noqa: ASYNC110 - it is counted in a thread
-            await asyncio.sleep(0.01)
+        # It comes late, and says less than what came before it.
+        await connection.send(update_text("new", order_row(updated_at=OLD)))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(8):
+                while asked < 7:  # noqa: ASYNC110 - it is counted in a thread
+                    await asyncio.sleep(0.01)
         await connection.send(NEW)
         await _stay(connection)
 
     async def run() -> list[OrderUpdate | None]:
         async with stage.running(silence_s=0.05) as stream:
-            return await _first(stream, 3, snapshot)
+            return await _first(stream, 4, snapshot)
 
     stage = Stage(play)
     found = asyncio.run(run())
 
-    assert [update and update.event for update in found] == [None, "partial_fill", "new"]
+    assert [update and update.event for update in found] == [None, "partial_fill", "new", "new"]
     assert stage.connections == 1
 
 
