@@ -9,8 +9,10 @@ import struct
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -230,6 +232,17 @@ def test_the_version_is_checked_at_start_both_ways(empty_postgres: SecretStr) ->
         opened.execute("INSERT INTO public.schema_migrations VALUES (9999, 'of the future')")
         with pytest.raises(ServiceError, match=f"version 9999, newer than the {latest}"):
             check_version(opened)
+
+
+def test_a_wheel_has_the_migrations_where_they_are_looked_for(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
+    included = told["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    (tmp_path / included["migrations"]).mkdir()
+    monkeypatch.setattr(schema, "__file__", str(tmp_path / "catalyst" / "live" / "schema.py"))
+
+    assert schema.migrations_folder() == tmp_path / included["migrations"]
 
 
 # --- shape -------------------------------------------------------------------------------------

@@ -27,10 +27,10 @@ class Migration:
 
 
 def migrations_folder() -> Path:
-    """Return where the migrations lie: in the package as installed, else beside it."""
-    package = Path(__file__).parents[1]
-    inside = package / "migrations"
-    return inside if inside.is_dir() else package.parent / "migrations"
+    """Return where the migrations lie: beside the package, under another name in a wheel."""
+    place = Path(__file__).parents[2]
+    installed = place / "catalyst_migrations"
+    return installed if installed.is_dir() else place / "migrations"
 
 
 @cache
