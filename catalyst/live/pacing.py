@@ -105,7 +105,8 @@ def pace_of(
     def sleep(seconds: float) -> None:
         time.sleep(seconds / speed)
 
-    name = fingerprint(f"{key}@{endpoint.url}")
+    # Two ideas of a second must not meet in one file.
+    name = fingerprint(f"{key}@{endpoint.url}@{speed:g}")
     return Pace(
         Bucket(state / f"rate-trading-{name}.json", EVERYTHING, passed, sleep),
         Bucket(state / f"rate-trading-reads-{name}.json", READS, passed, sleep),
