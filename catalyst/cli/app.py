@@ -23,6 +23,7 @@ from catalyst.cli import (
     init,
     learn,
     ledger,
+    live,
     mlflow,
     news,
     params,
@@ -60,6 +61,7 @@ app.command("flatten", epilog=control.FLATTEN_EPILOG)(control.flatten)
 app.command("init", epilog=init.EPILOG)(init.command)
 app.command("learn", epilog=learn.EPILOG)(learn.command)
 app.command("ledger", epilog=ledger.EPILOG)(ledger.command)
+app.command("live", epilog=live.EPILOG)(live.command)
 app.command("mlflow", epilog=mlflow.EPILOG)(mlflow.command)
 app.command("params", epilog=params.EPILOG)(params.command)
 app.command("parity", epilog=parity.EPILOG)(parity.command)

@@ -318,11 +318,11 @@ class BrokerDesk:
                     Found("order_adopted", intent.symbol, text, intent.order_ids[0]),
                 ]
         except (BrokerRefusalError, BrokerSilenceError):
-            return [Unanswered(client_id, "no answer to the question whether it is there")]
+            self.mirror.looked(client_id, self.now_ns())
+            return []
         surely = status == "intended" or (tries >= 1 and self.now_ns() - at_ns >= _ABSENT_NS)
         if not surely:
-            self.mirror.intended(intent, self.now_ns())
-            self.mirror.settled(client_id, "unanswered")
+            self.mirror.looked(client_id, self.now_ns())
             return []
         if intent.purpose == "entry" and self._too_late(intent):
             self.mirror.settled(client_id, "absent")

@@ -36,6 +36,7 @@ _PARTLY_NS = 5 * _SECOND_NS
 #: A bar that reached the stop while the broker's stop did not go off: its prices are others.
 _TOUCHED_NS = 10 * _SECOND_NS
 _EXPIRED_NS = 60 * _SECOND_NS
+_STORM = 3
 _ASK_NS = _SECOND_NS
 _LONGEST_NS = 60 * _SECOND_NS
 
@@ -174,11 +175,23 @@ class _Desk:
         if not 0 < order.filled < order.quantity or not self.at.regular:
             return False
         legs = [o for o, _ in self.leaving if o.parent_id == order.broker_id]
-        awake = any(o.kind == "stop" and o.status is not OrderStatus.HELD for o in legs)
-        if awake:
+        if any(o.kind == "stop" and self._awake(o) for o in legs):
             return False
         self.out.later = True
         return self.at.now_ns - order.updated_ns >= _PARTLY_NS
+
+    def _awake(self, stop: BrokerOrder) -> bool:
+        """Tell whether a stop protects: one that is held does, unless it waits for its entry."""
+        if stop.status is OrderStatus.PENDING_CANCEL or stop.broker_id in self.mirror.cancels:
+            return False
+        if stop.status is not OrderStatus.HELD:
+            return True
+        parent = self.mirror.orders.get(stop.parent_id)
+        if parent is None:
+            return False
+        if self.mirror.serves[parent.broker_id].role is Role.ENTRY:
+            return parent.status is OrderStatus.FILLED
+        return not parent.status.final
 
     def _clear(self, orders: Iterable[tuple[BrokerOrder, Order]]) -> None:
         parents = {o.broker_id for o, _ in self.entering}
@@ -197,11 +210,7 @@ class _Desk:
     def _protect(self, leg: int, mine: list[tuple[BrokerOrder, Order]]) -> None:
         shares = self.held[leg]
         stop, target = self._orders_of(leg, shares)
-        awake = [
-            o
-            for o, _ in mine
-            if o.kind == "stop" and o.status not in (OrderStatus.HELD, OrderStatus.PENDING_CANCEL)
-        ]
+        awake = [o for o, _ in mine if o.kind == "stop" and self._awake(o)]
         covers = next((o for o in awake if o.quantity - o.filled >= shares), None)
         touched = self.entry.exiting in _STOPS
         if covers is not None and not (touched and self._silent(covers)):
@@ -282,11 +291,11 @@ class _Desk:
     def _may_send(self, order_id: str) -> bool:
         if self.unknown:
             return False
-        last = _last(self.mirror, order_id)
-        if last is None or last.status != "refused":
+        last, tries = _last(self.mirror, order_id), self.mirror.generation(order_id)
+        if last is None or (last.status != "refused" and tries < _STORM):
             return True
+        # What has to be made again and again is made with growing pauses.
         self.out.later = True
-        tries = self.mirror.generation(order_id)
         return self.at.now_ns - last.at_ns >= _pause(tries)
 
     def _client_id(self, order_id: str) -> str:

@@ -233,7 +233,7 @@ class Coordinator:
         bars, news = arrivals(inputs)
         after_ns = known.decided_ns if resumed and known.decided_ns >= session.pre_ns else -1
         market = await in_thread(
-            lambda: warmed(feed, seen, plan.params, session, bars, news, after_ns), name="history"
+            lambda: warmed(feed, seen, plan.params, session, bars, news), name="history"
         )
         opened = SessionOpened(
             day,

@@ -11,12 +11,13 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import requests
 
 from catalyst.data.calendar import SECOND_NS
 from catalyst.errors import BrokerSilenceError
+from catalyst.live.receiver import Receiver
 from catalyst.live.threads import in_thread
 
 Tell = Callable[[str], None]
@@ -32,25 +33,6 @@ _ARRIVAL_LOOK_S = 0.001
 _STEP_NS = 2 * SECOND_NS
 _CHECK_EVERY_NS = 60 * SECOND_NS
 _LONGEST_SLEEP_S = 1.0
-
-
-class Receiver(Protocol):
-    """Be something that the exchange sends messages to, and that a step of time waits for."""
-
-    @property
-    def kind(self) -> str:
-        """Name what is received as the exchange counts it: bars, news or trade_updates."""
-
-    @property
-    def received(self) -> int:
-        """Count the messages received so far."""
-
-    @property
-    def breaks(self) -> int:
-        """Count openings and losses of the connection: across one, counts say nothing."""
-
-    async def settle(self) -> None:
-        """Return once what was missed in a break was asked for, or can't be had."""
 
 
 def _nothing(_: str) -> None:
@@ -148,11 +130,15 @@ class ExchangeClock:
         Parameters
         ----------
         said_ns
-            When it could first be known by its own words, ns UTC. A step of time passes in one
-            moment of ours: what lies within it arrived when it says, all else at the step's end.
+            When it could first be known by its own words, ns UTC; 0 if it doesn't say. Its way to
+            us takes as long as it takes, however fast the exchange's time runs. A step of time
+            passes in one moment of ours: what lies within it arrived when it says, all else at the
+            step's end.
         """
         if self.speed:
-            return self.now_ns()
+            now_ns = self.now_ns()
+            way_ns = round((now_ns - said_ns) / max(self.speed, 1.0))
+            return said_ns + way_ns if 0 < said_ns < now_ns else now_ns
         return said_ns if self._from_ns < said_ns <= self._now_ns else self._now_ns
 
     async def sleep_until(self, at_ns: int) -> None:
@@ -176,11 +162,16 @@ class ExchangeClock:
                 await self._anchor()
 
     async def settle(self) -> None:
-        """Return once all that was sent in the last step has arrived, or `patience_s` are over.
+        """Return once all that was sent by now has arrived, or `patience_s` are over.
 
-        An exchange that runs by itself is not waited for: what is late is late.
+        Of an exchange that runs by itself only what is on its way is waited for; what its time
+        brought to light later is late.
         """
         if self.speed:
+            # It lets happen what is due when it is asked for anything.
+            await self._anchor()
+            for receiver in self._receivers:
+                await receiver.read()
             return
         ends = time.monotonic() + self.patience_s
         while self._missing() and time.monotonic() < ends:  # noqa: ASYNC110 - counters elsewhere
@@ -195,6 +186,13 @@ class ExchangeClock:
         self._due.clear()
         for receiver in self._receivers:
             await receiver.settle()
+
+    async def keep(self) -> None:
+        """Ask for the time again now and then, for ever; where it is stepped, there is no need."""
+        while True:
+            await asyncio.sleep(_ANCHOR_EVERY_S)
+            if self.speed and time.monotonic() - self._at >= _ANCHOR_EVERY_S:
+                await self._anchor()
 
     async def _step(self, at_ns: int) -> None:
         if at_ns <= self._now_ns:
@@ -313,7 +311,6 @@ class WallClock:
     _trusted: bool = field(init=False, default=True)
     _latest_ns: int = field(init=False, default=0)
     _checked_ns: int = field(init=False)
-    _task: asyncio.Task[None] | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._anchor = (self.wall_ns(), self.steady_ns())
@@ -382,13 +379,17 @@ class WallClock:
             self._anchor = (self.wall_ns(), self.steady_ns())
 
     async def sleep_until(self, at_ns: int) -> None:
-        """Return once it is that time; the broker's clock is asked every minute meanwhile."""
-        while (left_ns := at_ns - self.now_ns()) > 0:
-            if self.steady_ns() - self._checked_ns >= _CHECK_EVERY_NS and (
-                self._task is None or self._task.done()
-            ):
-                self._task = asyncio.create_task(self.check())
+        """Return once it is that time."""
+        while (left_ns := at_ns - self.now_ns()) > 0:  # noqa: ASYNC110 - a wait for time
             await asyncio.sleep(min(_LONGEST_SLEEP_S, left_ns / SECOND_NS))
+
+    async def keep(self) -> None:
+        """Ask the broker's clock every minute, for ever, and at once when ours was set."""
+        while True:
+            await asyncio.sleep(_LONGEST_SLEEP_S)
+            self.now_ns()
+            if self.steady_ns() - self._checked_ns >= _CHECK_EVERY_NS:
+                await self.check()
 
     async def settle(self) -> None:
         """Return at once: how long to wait for what is late is the caller's ``bar_grace``."""

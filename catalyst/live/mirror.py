@@ -111,6 +111,13 @@ class Mirror:
         self.settled(client_order_id, "answered")
         return [changed for order in orders for changed in self.seen(order)]
 
+    def looked(self, client_order_id: str, at_ns: int) -> None:
+        """Remember that it was looked for in vain: the next look comes after a longer pause."""
+        sent = self.sent[client_order_id]
+        self.sent[client_order_id] = replace(
+            sent, status="unanswered", at_ns=at_ns, tries=sent.tries + 1
+        )
+
     def settled(self, client_order_id: str, status: str, *, told: str = "") -> None:
         """Remember what became of something that was sent."""
         if client_order_id in self.sent:

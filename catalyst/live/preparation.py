@@ -70,14 +70,10 @@ def warmed(
     session: Session,
     bars: Sequence[BarArrival],
     news: Sequence[NewsRow],
-    after_ns: int,
 ) -> Market:
-    """Load history, compile what decides, and open the session with what has been seen of it."""
+    """Load history, compile what decides, and lay out what has been seen of the session."""
     market = Market(seen, params)
     seen.begin(session)
     seen.arrived(bars, news)
     market.warm_up(feed.before(day_to_date(session.day)))
-    market.open_session(session)
-    if after_ns >= 0:
-        market.survey(after_ns)
     return market

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from catalyst.data.state_codec import state_from
-from catalyst.live.events import Decided, Filled, Intent, OrderChanged, SessionOpened
+from catalyst.live.events import Decided, Filled, SessionOpened
 from catalyst.live.fills import fill_of
 from catalyst.live.folding import Folded
 from catalyst.live.mirror import Mirror
@@ -65,18 +65,8 @@ def recovered(folded: Folded, index: Mapping[str, int]) -> Recovered:
         If the table lacks a symbol that is held or working.
     """
     mirror = Mirror(index)
-    for sent in folded.sent:
-        mirror.replay(sent.intent, 0)
-        if sent.outcome is not None:
-            mirror.replay(sent.outcome, 0)
-    for withheld in folded.withheld:
-        mirror.replay(withheld, 0)
-    for known in folded.orders:
-        mirror.replay(
-            OrderChanged(known.order_id, known.entry_id, known.client_order_id, known.order), 0
-        )
-    for filled in folded.booked:
-        mirror.replay(filled, 0)
+    for event in folded.air:
+        mirror.replay(event.body, event.at_ns)
     decided = folded.decided.body if folded.decided is not None else None
     state, decided_ns, fills_seq = None, 0, 0
     if isinstance(decided, Decided):
@@ -95,11 +85,3 @@ def recovered(folded: Folded, index: Mapping[str, int]) -> Recovered:
         closed=folded.closed is not None,
         paused=folded.paused,
     )
-
-
-def symbols_of(folded: Folded) -> set[str]:
-    """Return the symbols that a journal still speaks of: held, working, or being sent."""
-    out = {sent.intent.symbol for sent in folded.sent if isinstance(sent.intent, Intent)}
-    if folded.decided is not None and isinstance(folded.decided.body, Decided):
-        out |= {entry["symbol"] for entry in folded.decided.body.state["entries"]}
-    return out

@@ -74,6 +74,7 @@ class TradingDesk:
     actions: tuple[Action, ...] = ()
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     began_ns: int = -1
+    opened: bool = False
     view: MarketView | None = None
     latency_ns: list[int] = field(default_factory=list)
     _limits_told: set[str] = field(default_factory=set)
@@ -124,7 +125,12 @@ class TradingDesk:
         self._bars += bars
         self._news += news
         self.seen.arrived(bars, news)
-        self.market.reread(self.seen)
+        if self.opened:
+            self.market.reread(self.seen)
+        else:
+            # Only now is everything there that became known before the session.
+            self.market.open_session(self.session)
+            self.opened = True
         survey = self.market.survey(asof_ns)
         return tuple(fill for _, fill in self.broker.pending), survey
 

@@ -1,0 +1,201 @@
+"""All that a live process stands on, opened in order and closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import hashlib
+import os
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from catalyst.data.lake import Lake
+from catalyst.data.settings import Settings
+from catalyst.live.alpaca_broker import opened
+from catalyst.live.coordinator import Coordinator, Plan, Tell
+from catalyst.live.database import Database
+from catalyst.live.endpoint import Endpoint, Keys, Money, endpoint_of, keys_of, parse_endpoint
+from catalyst.live.exchange_clock import ExchangeClock, WallClock
+from catalyst.live.feeds import STREAMED
+from catalyst.live.health import end_heartbeat
+from catalyst.live.house_exchange import house_exchange
+from catalyst.live.journal import Journal
+from catalyst.live.market_source import market_source
+from catalyst.live.run_file import Run, write_run_file
+from catalyst.live.schema import migrate
+from catalyst.live.services import Services, open_services
+from catalyst.strategy.params import Params
+
+_NEW_YORK = ZoneInfo("America/New_York")
+
+
+@dataclass(frozen=True)
+class Live:
+    """Hold what was asked for on the command line.
+
+    Attributes
+    ----------
+    start, sessions
+        First day (None: now, or the lake's first on the paper exchange), and how many sessions.
+    speed
+        Of the paper exchange: seconds of it in one of ours; 0 is as fast as the machine goes.
+    account
+        Name of an account at the paper exchange; each has books and a journal of its own.
+    feed
+        ``iex`` or ``sip``, of Alpaca.
+    """
+
+    params: Params
+    lake: Lake
+    timeframe: str
+    symbols: tuple[str, ...] | None
+    start: dt.date | None
+    sessions: int | None
+    speed: float
+    account: str
+    feed: str
+
+
+def run_live(
+    asked: Live,
+    settings: Settings,
+    *,
+    tell: Tell,
+    after_session: Callable[[str, str], None] | None = None,
+    watch: Callable[[Services, Database, str], None] | None = None,
+) -> str:
+    """Trade until what was asked for is done, or a signal asks to stop.
+
+    Parameters
+    ----------
+    tell
+        Told, in a sentence, what a person wants to know.
+    after_session
+        Called with account and day after each session that was closed.
+    watch
+        Called once everything is open, with services, database and account.
+
+    Returns
+    -------
+    str
+        The account that was traded.
+
+    Raises
+    ------
+    CatalystError
+        If something is missing, before anything is sent; or it can't go on.
+    """
+    with ExitStack() as held:
+        endpoint, keys, data_url = _place(asked, settings, held, tell)
+        services = held.enter_context(open_services(settings.catalyst_home, settings))
+        if "postgresql" in services.embedded:
+            migrate(services.database_url)
+        database = held.enter_context(Database(services.database_url))
+        database.check_version()
+        return asyncio.run(
+            _run(
+                asked,
+                settings,
+                (endpoint, keys, data_url),
+                services,
+                database,
+                tell=tell,
+                after_session=after_session,
+                watch=watch,
+            )
+        )
+
+
+def _place(
+    asked: Live, settings: Settings, held: ExitStack, tell: Tell
+) -> tuple[Endpoint, Keys, str]:
+    """Say where to trade: Alpaca with its keys, an exchange named by address, or one of our own."""
+    if settings.alpaca_api_key is not None or settings.alpaca_secret_key is not None:
+        endpoint = endpoint_of(settings)
+        here = endpoint.money is Money.LOCAL
+        return endpoint, keys_of(settings), endpoint.url if here else settings.alpaca_data_url
+    arguments: dict[str, str | None] = {
+        "--lake": str(asked.lake.root),
+        "--timeframe": asked.timeframe,
+        "--speed": f"{asked.speed:g}",
+        "--variant": "spec",
+        "--cash": f"{asked.params.risk.initial_equity_usd:g}",
+    }
+    if asked.start is not None:
+        arguments["--start"] = str(asked.start)
+    if asked.symbols is not None:
+        arguments["--symbols"] = ",".join(asked.symbols)
+    text = "|".join(f"{k}={v}" for k, v in arguments.items() if k != "--speed")
+    name = f"{asked.account}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+    exchange = house_exchange(settings.catalyst_home / "state", name, arguments)
+    if exchange.found:
+        tell(f"the paper exchange at {exchange.url} went on while nobody traded; it is used again")
+    held.callback(exchange.stop)
+    return parse_endpoint(exchange.url), Keys(asked.account, asked.account), exchange.url
+
+
+async def _run(
+    asked: Live,
+    settings: Settings,
+    place: tuple[Endpoint, Keys, str],
+    services: Services,
+    database: Database,
+    *,
+    tell: Tell,
+    after_session: Callable[[str, str], None] | None,
+    watch: Callable[[Services, Database, str], None] | None,
+) -> str:
+    endpoint, keys, data_url = place
+    here = endpoint.money is Money.LOCAL
+    clock: ExchangeClock | WallClock
+    if here:
+        clock = await ExchangeClock(endpoint.url, keys.key, keys.secret, tell=tell).open()
+    else:
+        clock = WallClock(lambda: broker.clock_ns(), tell=tell)  # noqa: PLW0108 - opened below
+    speed = getattr(clock, "speed", 1.0)
+    broker = opened(settings, endpoint=endpoint, keys=keys, speed=speed, note=tell)
+    account = broker.account().number
+    state = settings.catalyst_home / "state"
+    run = Run(
+        account,
+        os.getpid(),
+        asked.params.variant,
+        asked.timeframe,
+        services.database_url.get_secret_value(),
+        services.redis_url.get_secret_value() if services.redis_url else "",
+        endpoint.url,
+        dt.datetime.now(_NEW_YORK).isoformat(timespec="seconds"),
+        paper_account=keys.key if settings.alpaca_api_key is None else "",
+    )
+    with write_run_file(state, run), Journal.open(database, account) as journal:
+        coordinator = Coordinator(
+            Plan(
+                asked.params,
+                asked.lake,
+                settings.catalyst_home / "lake" / f"live-{account}",
+                state,
+                asked.timeframe,
+                asked.symbols,
+                asked.start if here else None,
+                asked.sessions,
+            ),
+            database,
+            journal,
+            broker,
+            market_source(data_url, key=keys.key, secret=keys.secret, feed=asked.feed),
+            clock,
+            getattr(clock, "timeframe", "") or STREAMED,
+            tell,
+            (lambda day: after_session(account, day)) if after_session else None,
+        )
+        if watch is not None:
+            watch(services, database, account)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, coordinator.stop.set)
+        await coordinator.run()
+        end_heartbeat(database, account)
+    return account
