@@ -159,7 +159,9 @@ class Books:
         )
 
     def insert(self, table: str, **values: object) -> None:
-        named = {"account_id": self.account, **values}
+        self.insert_shared(table, account_id=self.account, **values)
+
+    def insert_shared(self, table: str, **named: object) -> None:
         line = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
             sql.Identifier(*table.split(".")),
             sql.SQL(", ").join(map(sql.Identifier, named)),

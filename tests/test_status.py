@@ -19,7 +19,7 @@ from status_lines import FULL
 from catalyst.live import events
 from catalyst.live.account_status import acknowledge, status_of
 from catalyst.live.cache import Cache
-from catalyst.live.cache_writes import write_positions
+from catalyst.live.cache_feed import write_positions
 from catalyst.live.database import Database
 from catalyst.live.health import ServiceState, end_heartbeat, heartbeat, write_limits
 from catalyst.live.protection import Covered, protection_of

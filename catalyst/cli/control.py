@@ -142,10 +142,10 @@ def _asked(reached: Reached, command: str, wait: float) -> dict[str, Any]:
 
 def _flatten_alone(reached: Reached, wait: float, beyond: float | None, *, as_json: bool) -> None:
     from catalyst.data.settings import settings
+    from catalyst.live.broker_reach import broker_of
     from catalyst.live.control import ask, close_requests
     from catalyst.live.flattening import Flattening
     from catalyst.live.hand_acts import hand_file, write_act
-    from catalyst.live.reach import broker_of
     from catalyst.strategy.params import Params
 
     broker = broker_of(settings(), reached.run, reached.account)

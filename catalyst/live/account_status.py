@@ -75,6 +75,21 @@ def status_of(reached: Reached, cache: Cache) -> Status:
         return _without_database(replace(reached, database=None, no_database=str(error)), cache)
 
 
+def read_positions(
+    connection: psycopg.Connection[TupleRow], account_id: str, *, at_ns: int
+) -> tuple[PositionLine, ...]:
+    """Read what an account holds and what protects it, as its live process sees it.
+
+    Parameters
+    ----------
+    at_ns
+        Exchange time.
+    """
+    ask = _Ask(connection, account_id)
+    rows, orders = ask.all("status_positions"), ask.all("status_orders")
+    return _positions(rows, orders, watching=True, market=_market(at_ns))
+
+
 def acknowledge(database: Database, account_id: str, *, by: str) -> None:
     """Say that somebody has seen every alert of an account; they are shown no more."""
     with database.connection() as connection:

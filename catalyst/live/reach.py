@@ -1,4 +1,4 @@
-"""How a person's command finds the live process, its database, its cache and its broker."""
+"""How a person's command finds the live process, its database and its cache."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from pydantic import SecretStr
 
 from catalyst.data.settings import Settings
 from catalyst.errors import InputError, ServiceError
-from catalyst.live.alpaca_broker import AlpacaBroker, opened
 from catalyst.live.database import Database
-from catalyst.live.endpoint import Keys, Money, endpoint_of, keys_of, parse_endpoint
 from catalyst.live.run_file import Run, runs
 from catalyst.live.services import open_services
 
@@ -70,31 +68,6 @@ def reach(settings: Settings, account: str | None = None) -> Iterator[Reached]:
             except ServiceError as error:
                 why = str(error)
         yield Reached(state, named, run, database, why, redis_url)
-
-
-def broker_of(settings: Settings, run: Run | None, account: str) -> AlpacaBroker:
-    """Open the broker of an account: where its live process traded, else as the environment says.
-
-    Raises
-    ------
-    InputError
-        If there are no keys, or they are of another account.
-    BrokerSilenceError
-        If the broker can't be reached.
-    """
-    endpoint = parse_endpoint(run.exchange_url) if run and run.exchange_url else None
-    if endpoint is None or endpoint.money is not Money.LOCAL:
-        endpoint = endpoint_of(settings)
-    paper = run.paper_account if run and endpoint.money is Money.LOCAL else ""
-    keys = Keys(paper, paper) if paper else keys_of(settings)
-    broker = opened(settings, endpoint=endpoint, keys=keys)
-    number = broker.account().number
-    if account and number != account:
-        raise InputError(
-            f"the keys are of account {number} at {endpoint.url}, but {account} was asked for; "
-            "expected ALPACA_API_KEY and ALPACA_SECRET_KEY of that account"
-        )
-    return broker
 
 
 def _run_of(found: tuple[Run, ...], account: str | None) -> Run | None:
