@@ -163,6 +163,20 @@ def test_what_of_a_bracket_has_filled_stays_protected_when_the_rest_is_cancelled
     assert met(own, bar(1, FALL))[-2:] == [("fill", "stop", 40), ("canceled", "limit", 0)]
 
 
+def test_legs_that_wait_protect_nothing_before_all_of_the_entry_has_filled() -> None:
+    whole, part = account(), account()
+    for own in (whole, part):
+        sent(own, bracket())
+        own.meet("AAA", bar(0, CALM, 400), PARAMS, arrival_ns=ARRIVAL, legs_wait=True)
+    updates = whole.meet("AAA", bar(1, CALM), PARAMS, arrival_ns=ARRIVAL, legs_wait=True)
+    entry = next(iter(part.orders))
+    part.cancel(entry, SESSION.open_ns + FIVE)
+
+    assert [(u.event, u.order.left) for u in updates] == [("fill", 0), ("new", 100)]
+    assert held_for_orders(whole, "AAA") == 100
+    assert (part.holdings.shares("AAA"), part.open_orders()) == (40, [])
+
+
 def test_a_bracket_cancelled_before_it_fills_takes_its_legs_along() -> None:
     own = account()
     entry, *_ = sent(own, bracket())
@@ -432,6 +446,7 @@ ACTS = st.one_of(
         st.integers(0, 40),
         st.integers(-30, 30),
         st.integers(0, 4_000),
+        st.booleans(),
     ),
     st.tuples(st.just("split"), st.sampled_from([2.0, 0.5, 1.5, 0.1])),
     st.tuples(st.just("dividend"), st.integers(1, 50)),
@@ -514,7 +529,7 @@ def test_money_and_shares_are_conserved_after_every_event_of_a_storm(
             close = first + act[4] / 100
             high, low = max(first, close) + act[2] / 100, min(first, close) - act[3] / 100
             b = bar(n, (first, high, low, close), volume=act[5])
-            updates = own.meet("AAA", b, PARAMS, arrival_ns=ARRIVAL)
+            updates = own.meet("AAA", b, PARAMS, arrival_ns=ARRIVAL, legs_wait=act[6])
             price, n = close, n + 1
         elif act[0] == "cancel" and ids:
             done = own.cancel(ids[act[1] % len(ids)], now.now_ns)

@@ -16,7 +16,8 @@ from catalyst.live.paper.moments import (
     expires,
     unsimulated,
 )
-from catalyst.live.paper.orders import PaperOrder, changed, made_id, orders_of
+from catalyst.live.paper.orders import PaperOrder, made_id, orders_of
+from catalyst.live.paper.replacing import judged, successor
 from catalyst.live.paper.standings import standing_of
 from catalyst.strategy.broker_rules import (
     NOT_FOUND,
@@ -24,13 +25,10 @@ from catalyst.strategy.broker_rules import (
     cancel_refusal,
     is_opening,
     refusal,
-    replace_refusal,
 )
 from catalyst.strategy.decisions import Fill
 from catalyst.strategy.exchange import Bar
-from catalyst.strategy.order_text import whole_shares
 from catalyst.strategy.params import ExecutionParams
-from catalyst.strategy.refusals import bad
 from catalyst.strategy.tickets import OrderRequest
 
 
@@ -133,38 +131,10 @@ class PaperAccount:
         client_id = changes.get("client_order_id") or made_id(
             self.account_id, "client", len(self.orders)
         )
-        request = changed(order, changes, client_id)
-        standing = standing_of(self, order.symbol, moment, but=order.group_id)
-        if order.leg:
-            # It covers what its group holds and is still to hold, whatever was ordered.
-            if changes.get("qty", str(order.quantity)) != str(order.quantity):
-                return bad("qty of a leg can not be replaced", changes["qty"], str(order.quantity))
-            covers = order.left + self._to_come(order)
-            request = replace(request, quantity=str(max(covers, 1)))
-            position = -int(order.side) * max(covers, 1)
-            standing = replace(standing, position=position, held_for_orders=0, resting=())
-        no = replace_refusal(request, standing, status=order.status, filled=0)
-        if no is not None:
-            return no
-        quantity = whole_shares(request.quantity) or 0
-        new = replace(
-            order,
-            broker_id=self._new_id(),
-            client_order_id=client_id,
-            quantity=quantity,
-            left=order.left if order.leg else quantity,
-            limit=request.limit_price,
-            stop=request.stop_price,
-            time_in_force=request.time_in_force,
-            expires_ns=expires(request, moment),
-            accepted_ns=moment.now_ns,
-            updated_ns=moment.now_ns,
-            status="new" if order.status == "partially_filled" else order.status,
-            filled=0,
-            value_e4=0,
-            filled_ns=-1,
-            replaces=broker_id,
-        )
+        request = judged(self, order, changes, client_id, moment)
+        if isinstance(request, Refusal):
+            return request
+        new = successor(order, request, self._new_id(), moment)
         old = replace(
             order,
             status="replaced",
@@ -179,7 +149,7 @@ class PaperAccount:
         self._working[order.symbol][place] = new.broker_id
         self.by_client[client_id] = new.broker_id
         for leg in self._legs(order):
-            covers = leg.filled + leg.left + quantity if order.wakes else leg.quantity
+            covers = leg.filled + leg.left + new.quantity if order.wakes else leg.quantity
             moved = replace(leg, parent_id=new.broker_id, quantity=covers)
             self.orders[leg.broker_id] = moved
         event = "accepted" if new.status == "accepted" else "new"
@@ -189,10 +159,6 @@ class PaperAccount:
         ]
         return new, updates
 
-    def _to_come(self, leg: PaperOrder) -> int:
-        parent = self.orders.get(leg.parent_id)
-        return parent.left if parent is not None and parent.open and parent.wakes else 0
-
     def meet(
         self,
         symbol: str,
@@ -201,11 +167,29 @@ class PaperAccount:
         *,
         arrival_ns: int,
         most_shares: int | None = None,
+        legs_wait: bool = False,
     ) -> list[Update]:
-        """Match the open orders of a symbol against a bar; return the events in their order."""
+        """Match the open orders of a symbol against a bar; return the events in their order.
+
+        With `legs_wait`, legs protect nothing before all of their entry has filled, as may be at
+        Alpaca; else they protect what has filled.
+        """
         before = tuple(self.open_orders(symbol))
-        result = matched(before, bar, params, arrival_ns=arrival_ns, most_shares=most_shares)
-        return self._settle(before, result, bar)
+        asleep = [o for o in before if legs_wait and o.parent_id and not o.live]
+        met = tuple(o for o in before if o not in asleep)
+        result = matched(met, bar, params, arrival_ns=arrival_ns, most_shares=most_shares)
+        return self._settle(met, result, bar) + self._roused(asleep, bar.end_ns)
+
+    def _roused(self, legs: list[PaperOrder], now_ns: int) -> list[Update]:
+        out = []
+        for leg in legs:
+            entry = self.orders[leg.parent_id]
+            if entry.status == "filled":
+                status = "new" if leg.kind == "limit" else "held"
+                new = replace(leg, live=True, left=entry.filled, status=status, updated_ns=now_ns)
+                self.orders[new.broker_id] = new
+                out += [self._update("new", new, now_ns)] if status == "new" else []
+        return out
 
     def wake(self, now_ns: int, *, extended: bool) -> list[Update]:
         """Let accepted orders work when their hours begin."""

@@ -263,6 +263,7 @@ class PaperExchange:
                     self.terms.execution,
                     arrival_ns=self.terms.arrival_ns,
                     most_shares=self.faults.cap(symbol, bar.ts_ns),
+                    legs_wait=self.faults.legs_wait(symbol, bar.ts_ns),
                 )
                 self._tell(out, account, met)
 

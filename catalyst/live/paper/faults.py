@@ -9,7 +9,7 @@ from catalyst.errors import InputError
 
 REQUEST_DOES = ("latency", "answer", "drop")
 STREAM_DOES = ("drop", "duplicate", "delay", "disconnect", "mute", "refuse")
-MARKET_DOES = ("halt", "cap")
+MARKET_DOES = ("halt", "cap", "legs_wait")
 
 _FOR_EVER_NS = 2**63 - 1
 
@@ -27,7 +27,8 @@ class Fault:
         connection). Of streams: ``drop``, ``duplicate`` or ``delay`` a message (by ``seconds`` of
         exchange time), ``disconnect`` or ``mute`` a socket, ``refuse`` a new one. Of the market:
         ``halt`` a symbol,
-        ``cap`` what fills of it in a bar at ``shares``.
+        ``cap`` what fills of it in a bar at ``shares``; ``legs_wait``: a bracket's legs protect
+        nothing before all of their entry has filled.
     method, path
         Of the request: ``POST``, ``/v2/orders``; a path also means what lies under it. Empty: any.
     accepted
@@ -110,6 +111,13 @@ class Faults:
         """Tell whether a symbol doesn't trade in the bar that starts at an instant."""
         return any(
             f.do == "halt" and f.symbol in ("", symbol) and f.from_ns <= ts_ns < f.to_ns
+            for f in self.rules
+        )
+
+    def legs_wait(self, symbol: str, ts_ns: int) -> bool:
+        """Tell whether legs protect nothing before all of their entry has filled."""
+        return any(
+            f.do == "legs_wait" and f.symbol in ("", symbol) and f.from_ns <= ts_ns < f.to_ns
             for f in self.rules
         )
 
