@@ -173,6 +173,18 @@ def test_a_market_order_fills_at_the_next_bars_open_and_is_a_position(exchange: 
     assert Decimal(exchange.ledger()["cash"]) == cash
 
 
+def test_equity_is_kept_for_the_end_of_each_session(exchange: Exchange) -> None:
+    client = bought(exchange, 20)
+    end = exchange.clock()["post_ns"]
+    exchange.step(end)
+    told: Any = client.get_portfolio_history()
+    account: Any = client.get_account()
+
+    assert told.timestamp == [end // 10**9]
+    assert told.equity == [float(account.equity)]
+    assert account.last_equity == account.equity
+
+
 def test_a_repeated_client_id_is_refused_and_the_order_is_there(exchange: Exchange) -> None:
     client = exchange.trading()
     client.submit_order(bracket(exchange, "twice-0"))

@@ -48,8 +48,8 @@ class PaperAccount:
         Every order there ever was, by broker id, in the order in which they came.
     holdings
         Cash, shares and executions.
-    last_equity_micro
-        Equity at the end of the last session, micro-dollars.
+    equities
+        Equity at the end of each session since it was opened: ns UTC, micro-dollars.
     """
 
     def __init__(self, account_id: str, initial_micro: int) -> None:
@@ -57,7 +57,7 @@ class PaperAccount:
         self.orders: dict[str, PaperOrder] = {}
         self.by_client: dict[str, str] = {}
         self.holdings = Holdings(initial_micro)
-        self.last_equity_micro = initial_micro
+        self.equities: list[tuple[int, int]] = []
         self._working: dict[str, list[str]] = {}
         self._made = 0
 
@@ -65,6 +65,11 @@ class PaperAccount:
     def working_symbols(self) -> tuple[str, ...]:
         """Return the symbols with open orders."""
         return tuple(self._working)
+
+    @property
+    def last_equity_micro(self) -> int:
+        """Return equity at the end of the last session, micro-dollars."""
+        return self.equities[-1][1] if self.equities else self.holdings.initial_micro
 
     def open_orders(self, symbol: str | None = None) -> list[PaperOrder]:
         """Return open orders, held ones included, in the order in which they came."""

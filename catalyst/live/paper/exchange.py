@@ -247,7 +247,7 @@ class PaperExchange:
                 extended = at_ns == session.pre_ns
                 self._tell(out, account, account.wake(at_ns, extended=extended))
             if at_ns == session.post_ns:
-                account.last_equity_micro = account.equity_micro(self.marks)
+                account.equities.append((at_ns, account.equity_micro(self.marks)))
         return out
 
     def _trade(self, tape: Tape, at_ns: int, out: Happened) -> None:

@@ -34,6 +34,7 @@ def trading_routes(floor: Floor) -> list[Route]:
     table: list[tuple[str, str, Endpoint]] = [
         ("GET", "/v2/account", kept.account),
         ("GET", "/v2/account/configurations", kept.configurations),
+        ("GET", "/v2/account/portfolio/history", kept.history),
         ("GET", "/v2/account/activities", kept.activities),
         ("GET", "/v2/account/activities/{kind}", kept.activities),
         ("GET", "/v2/orders:by_client_order_id", kept.order_by_client_id),
@@ -80,6 +81,9 @@ class _Trading:
                 "ptp_no_exception_entry": False,
             }
         )
+
+    async def history(self, request: Request) -> Response:
+        return JSONResponse(wire.history_json(self._account(request)))
 
     async def submit(self, request: Request) -> Response:
         body = await _body(request)

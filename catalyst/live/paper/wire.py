@@ -208,6 +208,20 @@ def account_json(account: PaperAccount, moment: Moment, created_ns: int) -> Json
     }
 
 
+def history_json(account: PaperAccount) -> Json:
+    """Return an account's equity at the end of each session; Alpaca sends numbers here."""
+    base = account.holdings.initial_micro
+    rows = account.equities
+    return {
+        "timestamp": [at_ns // 10**9 for at_ns, _ in rows],
+        "equity": [micro / MICRO for _, micro in rows],
+        "profit_loss": [(micro - base) / MICRO for _, micro in rows],
+        "profit_loss_pct": [micro / base - 1 for _, micro in rows],
+        "base_value": base / MICRO,
+        "timeframe": "1D",
+    }
+
+
 def account_number(account_id: str) -> str:
     """Return the number of a paper account, as Alpaca writes them."""
     return f"PA{account_id.replace('-', '')[:10].upper()}"
