@@ -76,10 +76,17 @@ class Cache:
         Whether this is the process that writes; see the module's text.
     patience_s
         How long a read may take, s.
+    absent
+        Why there is no address, where that is known.
     """
 
     def __init__(
-        self, url: SecretStr | None, *, owner: bool = False, patience_s: float = _PATIENCE_S
+        self,
+        url: SecretStr | None,
+        *,
+        owner: bool = False,
+        patience_s: float = _PATIENCE_S,
+        absent: str = "",
     ) -> None:
         self._client: Client | None = None if url is None else redis_client(url)
         self._owner = owner
@@ -89,7 +96,7 @@ class Cache:
         self._lock = threading.Lock()
         self._late: _Asked | None = None
         self._ready = False
-        self._trouble = "" if url is not None else "no Redis is configured"
+        self._trouble = "" if url is not None else absent or "no Redis is configured"
         self._rest_until = 0.0
         self._pause_s = _FIRST_PAUSE_S
         self._hits = self._misses = 0

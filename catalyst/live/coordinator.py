@@ -19,6 +19,7 @@ from catalyst.data.state_codec import state_json
 from catalyst.data.version import code_version
 from catalyst.live.alpaca_broker import AlpacaBroker
 from catalyst.live.broker_desk import BrokerDesk
+from catalyst.live.cache_feed import CacheFeed
 from catalyst.live.database import Database
 from catalyst.live.driver import trade_session
 from catalyst.live.events import Body, Cycle, SessionClosed, SessionOpened
@@ -103,6 +104,8 @@ class Coordinator:
         Told, in a sentence, what a person watching wants to know.
     after_session
         Called with the day after each session that was closed.
+    cache
+        What reads are served from; None where there is none.
 
     Attributes
     ----------
@@ -119,6 +122,7 @@ class Coordinator:
     streamed: str
     tell: Tell
     after_session: Callable[[str], None] | None = None
+    cache: CacheFeed | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     desk: TradingDesk | None = None
     _done: int = 0
@@ -207,6 +211,7 @@ class Coordinator:
             tell=self.tell,
             stop=self.stop,
             paused=known.paused,
+            cache=self.cache,
         )
         async with listening(broker):
             # What hangs in the air comes first: before history is loaded, and before any stream.

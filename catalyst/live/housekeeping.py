@@ -11,12 +11,20 @@ from catalyst.data.calendar import day_to_date
 from catalyst.errors import ServiceError
 from catalyst.live.acts import Situation
 from catalyst.live.broker_desk import BrokerDesk
+from catalyst.live.cache_feed import CacheFeed
 from catalyst.live.control import ControlInbox, ControlRequest
 from catalyst.live.database import Database
 from catalyst.live.events import Alert, Body, Control
 from catalyst.live.exchange_clock import ExchangeClock, WallClock
 from catalyst.live.feeds import Feeds
-from catalyst.live.health import DEAD, DEGRADED, ServiceState, heartbeat
+from catalyst.live.health import (
+    DEAD,
+    DEGRADED,
+    ServiceState,
+    heartbeat,
+    read_health,
+    write_limits,
+)
 from catalyst.live.reconcile import Reconciler
 from catalyst.live.status import Degraded
 from catalyst.live.threads import in_thread
@@ -28,6 +36,8 @@ _INBOX_S = 0.5
 _BEAT_S = 5.0
 _PROJECT_S = 1.0
 _RECONCILE_NS = 300 * _SECOND_NS
+# Before the open, what will be read first is loaded into the cache.
+_WARM_NS = 1_800 * _SECOND_NS
 _WORDS = {
     "paused": "no new entries: a person paused them; exits go on",
     "flatten": "everything is being closed, as a person asked",
@@ -50,8 +60,8 @@ class Housekeeping:
         Whether entries were paused before this process began.
     feeds
         While they are open.
-    cache_why
-        Why there is no cache, empty where there is one.
+    cache
+        What reads are served from; None where there is none.
     """
 
     database: Database
@@ -66,13 +76,14 @@ class Housekeeping:
     paused: bool = False
     flatten: bool = False
     feeds: Feeds | None = None
-    cache_why: str = ""
+    cache: CacheFeed | None = None
     _asked: list[ControlRequest] = field(default_factory=list)
     _told: dict[str, str] = field(default_factory=dict)
     _inbox_at: float = 0.0
     _beat_at: float = 0.0
     _project_at: float = 0.0
     _reconciled_ns: int = 0
+    _warm: bool = False
     _projecting: asyncio.Task[None] | None = None
 
     def situation(self) -> Situation:
@@ -115,8 +126,8 @@ class Housekeeping:
             found.append(("blind_bars", self.feeds.bars.why))
         if self.feeds is not None and self.feeds.news.dead:
             found.append(("news_dead", self.feeds.news.why))
-        if self.cache_why:
-            found.append(("cache", self.cache_why))
+        if self.cache is not None and not self.cache.cache.healthy:
+            found.append(("cache", self.cache.cache.trouble))
         return found
 
     async def first(self, failed: Sequence[Body]) -> None:
@@ -155,10 +166,30 @@ class Housekeeping:
 
     async def _project(self) -> None:
         try:
-            await in_thread(self.broker.writer.journal.project_pending, name="projections")
+            await in_thread(self._bring_up_to_date, name="projections")
         except ServiceError as error:
             # The rows wait in the journal, and are worked off once the database is back.
             self.tell(str(error))
+
+    def _bring_up_to_date(self) -> None:
+        """Derive tables from the journal, and let limits and the cache follow them."""
+        account_id, now_ns = self.broker.writer.journal.account_id, self.clock.now_ns()
+        self.broker.writer.journal.project_pending()
+        write_limits(
+            self.database,
+            account_id,
+            params=self.params,
+            state=self.broker.state,
+            names=self.broker.names,
+            at_ns=now_ns,
+        )
+        if self.cache is None:
+            return
+        self.cache.follow(now_ns)
+        if not self._warm and now_ns >= self.session.open_ns - _WARM_NS:
+            self._warm = True
+            self.cache.warm(now_ns)
+        self.cache.put_health(read_health(self.database, account_id))
 
     async def _take_requests(self) -> None:
         inbox = ControlInbox(self.database, self.broker.writer.journal.account_id)
@@ -236,7 +267,7 @@ class Housekeeping:
         if rules & {"blind_orders", "broker"}:
             services["trading"] = ServiceState(DEGRADED, "the broker is not heard")
         if "cache" in rules:
-            services["redis"] = ServiceState(DEGRADED, self.cache_why)
+            services["redis"] = ServiceState(DEGRADED, self._told.get("cache", ""))
         try:
             await in_thread(
                 lambda: heartbeat(

@@ -57,8 +57,8 @@ def sentence_of(body: Body) -> str:
             role = body.role.replace("_", " ")
             text = f"{done} {body.quantity:,} {body.symbol} at {usd(body.price)} ({role})"
         case Found() | Alert():
-            over = "over: " if isinstance(body, Alert) and body.over else ""
-            text = f"{over}{body.text}"
+            over = isinstance(body, Alert) and body.over and not body.text.startswith("over: ")
+            text = f"over: {body.text}" if over else body.text
         case Control():
             text = f"{body.command} asked for by {body.by}"
         case SessionClosed():

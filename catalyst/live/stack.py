@@ -8,13 +8,15 @@ import hashlib
 import os
 import signal
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from catalyst.data.lake import Lake
 from catalyst.data.settings import Settings
 from catalyst.live.alpaca_broker import opened
+from catalyst.live.cache import Cache
+from catalyst.live.cache_feed import CacheFeed
 from catalyst.live.coordinator import Coordinator, Plan, Tell
 from catalyst.live.database import Database
 from catalyst.live.endpoint import Endpoint, Keys, Money, endpoint_of, keys_of, parse_endpoint
@@ -170,7 +172,11 @@ async def _run(
         dt.datetime.now(_NEW_YORK).isoformat(timespec="seconds"),
         paper_account=keys.key if settings.alpaca_api_key is None else "",
     )
-    with write_run_file(state, run), Journal.open(database, account) as journal:
+    with (
+        write_run_file(state, run),
+        Journal.open(database, account) as journal,
+        closing(Cache(services.redis_url, owner=True, absent=services.redis_error)) as cache,
+    ):
         coordinator = Coordinator(
             Plan(
                 asked.params,
@@ -190,6 +196,7 @@ async def _run(
             getattr(clock, "timeframe", "") or STREAMED,
             tell,
             (lambda day: after_session(account, day)) if after_session else None,
+            CacheFeed(cache, database, account, after_seq=journal.last_seq),
         )
         if watch is not None:
             watch(services, database, account)

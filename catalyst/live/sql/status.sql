@@ -99,5 +99,7 @@ SELECT kind, at_ns, payload FROM execution.journal
 WHERE account_id = %(account_id)s
     AND kind NOT IN ('inputs', 'cycle', 'order', 'answered', 'decided')
     AND NOT (kind = 'intent' AND payload ->> 'purpose' IN ('protect', 'cancel', 'replace'))
+    -- An instant that was missed says so itself.
+    AND NOT (kind = 'alert' AND payload ->> 'rule' = 'missed_cycle')
 ORDER BY seq DESC
 LIMIT %(most)s
