@@ -116,6 +116,15 @@ def test_a_bar_after_its_grace_is_not_for_the_decision_at_its_end() -> None:
     assert [bar.symbol for bar in made.drain(END_NS + 5 * MINUTE_NS)] == ["BB"]
 
 
+def test_a_bar_that_came_after_the_decision_was_not_known_to_it_whatever_the_clock_says() -> None:
+    made = slots(part_minutes=5)
+    made.drain(END_NS)
+    made.take("AA", OPEN_NS, FLAT, END_NS)
+
+    assert made.drain(END_NS) == ()
+    assert made.drain(END_NS + 5 * MINUTE_NS)[0].known_ns == END_NS + GRACE_NS + 1
+
+
 def test_a_bar_is_never_known_before_its_end() -> None:
     made = slots(part_minutes=5)
     made.take("AA", OPEN_NS, FLAT, END_NS - SECOND_NS)

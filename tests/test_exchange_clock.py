@@ -136,6 +136,21 @@ def test_a_night_that_a_running_exchange_leaves_out_is_left_out(running: Exchang
     assert took_ns < whole_ns - 4 * 60 * MINUTE_NS
 
 
+def test_the_way_of_a_message_takes_as_long_however_fast_time_runs(running: Exchange) -> None:
+    async def ways() -> list[int]:
+        clock = await ExchangeClock(running.url, "key", "secret").open()
+        said_ns = clock.now_ns()
+        await asyncio.sleep(0.2)
+        told = [clock.arrival_ns(said_ns) - said_ns, clock.arrival_ns(0) - said_ns]
+        clock.close()
+        return told
+
+    by_its_word, by_the_clock = asyncio.run(ways())
+
+    assert 0.15 * SECOND_NS < by_its_word < 5 * SECOND_NS
+    assert by_the_clock > 0.15 * SPEED * SECOND_NS
+
+
 def test_a_clock_that_nobody_tells_is_an_error_in_words() -> None:
     clock = ExchangeClock("http://127.0.0.1:9", "key", "very-secret")
 

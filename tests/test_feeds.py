@@ -295,6 +295,9 @@ class Deaf:
     breaks: int = 0
     settled: int = 0
 
+    async def read(self) -> None:
+        pass
+
     async def settle(self) -> None:
         self.settled += 1
 

@@ -100,6 +100,9 @@ class TradeStream:
         """Name what is received as the paper exchange counts it."""
         return "trade_updates"
 
+    async def read(self) -> None:
+        """Return at once: events are dealt with as they come."""
+
     async def settle(self) -> None:
         """Return at once: what was missed is asked for by whoever reads the None."""
 

@@ -89,6 +89,7 @@ class BarSlots:
     )
     _open: set[tuple[str, int]] = field(init=False, default_factory=set)
     _day_begins_ns: int = field(init=False, default=0)
+    _drained_ns: int = field(init=False, default=0)
 
     def remember(self, bar: BarArrival) -> None:
         """Take in a version that was given out before, by a process that ended."""
@@ -105,8 +106,11 @@ class BarSlots:
         if slot is None or not _sound(values):
             self.refused += 1
             return
-        # A bar is not known before its end: a clock that says so is slow.
+        # A bar is not known before its end: a clock that says so is slow. Nor is it known to a
+        # decision that was made without it, though the grace may not be over by that clock.
         arrived_ns = max(arrived_ns, ts_ns + self.part_ns)
+        if slot + self.grid.timeframe_ns <= self._drained_ns:
+            arrived_ns = max(arrived_ns, self._drained_ns + self.grace_ns + 1)
         self.latest_ns = max(self.latest_ns, arrived_ns)
         key = (symbol, slot)
         if self.part_ns == self.grid.timeframe_ns:
@@ -131,6 +135,7 @@ class BarSlots:
         """
         for key in sorted(self._open):
             self._add_up(key, asof_ns)
+        self._drained_ns = max(self._drained_ns, asof_ns)
         now: list[BarArrival] = []
         later: list[BarArrival] = []
         for bar in self._waiting:

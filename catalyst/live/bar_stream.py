@@ -159,6 +159,10 @@ class BarFeed:
             self._told = self.blind
             self.tell(f"the bars are blind: {self.why}" if self.blind else "the bars are complete")
 
+    async def read(self) -> None:
+        """Return once what was written to the stream by now was taken in."""
+        await self.socket.settle()
+
     async def settle(self) -> None:
         """Return once a gap was asked for, or patience with it is over."""
         await self.socket.settle()

@@ -22,6 +22,7 @@ from catalyst.live.market_socket import MarketSocket
 from catalyst.live.market_source import MarketSource
 from catalyst.live.news_reader import NewsReader
 from catalyst.live.news_stream import NewsFeed
+from catalyst.live.threads import in_thread
 from catalyst.strategy.values import Grid
 
 _LOOK_S = 0.05
@@ -118,6 +119,7 @@ async def open_feeds(
     news_backfill = Backfill(source, state)
     news_begin_ns = max(begin_ns, clock.now_ns())
     reader = NewsReader(lake, news_begin_ns)
+    await in_thread(reader.warm, name="news-reader")
     news = NewsFeed(news_socket, news_backfill, reader, clock, news_begin_ns, tell)
     backfill.failing = bars.gaps.failing
     news_backfill.failing = news.gaps.failing
@@ -138,6 +140,7 @@ async def open_feeds(
     tasks = [
         asyncio.create_task(work, name=name)
         for name, work in (
+            ("clock", clock.keep()),
             ("bars", bars.run()),
             ("bar-gaps", bars.gaps.run()),
             ("bar-looks", _keep_looking(bars)),

@@ -129,6 +129,7 @@ class NewsFeed:
     _stream_poll: int = field(init=False, default=-1)
     _floor_ns: int = field(init=False, default=0)
     _reading: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False)
+    _taking: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False)
     _told: bool = field(init=False, default=True)
 
     kind = "news"
@@ -191,7 +192,7 @@ class NewsFeed:
             self._wait(article, self.clock.arrival_ns(said_ns), self._stream_poll)
 
     def drain(self, asof_ns: int) -> list[dict[str, Any]]:
-        """Give the rows that became known by an instant, each once.
+        """Give the rows that became known by an instant, each once; any thread may ask.
 
         Returns
         -------
@@ -199,7 +200,7 @@ class NewsFeed:
             As `NewsReader.read` gives them, ascending by (known_ns, news_id, symbol).
         """
         with self._reading:
-            self._read(self._batch(asof_ns))
+            self._read(self._batch(asof_ns, drained=True))
             now = [row for row in self._ready if row["known_ns"] <= asof_ns]
             self._ready = [row for row in self._ready if row["known_ns"] > asof_ns]
         return now
@@ -220,6 +221,10 @@ class NewsFeed:
             self._told = self.dead
             self.tell(f"the news are dead: {self.why}" if self.dead else "the news come in")
 
+    async def read(self) -> None:
+        """Return once what was written to the stream by now was taken in."""
+        await self.socket.settle()
+
     async def settle(self) -> None:
         """Return once a gap was asked for, or patience with it is over."""
         await self.socket.settle()
@@ -232,13 +237,15 @@ class NewsFeed:
             since_ns = self.gaps.asked_ns or self.begin_ns
             self.gaps.missing(since_ns - _OVERLAP_NS)
 
-    def _batch(self, until_ns: int) -> list[Report]:
-        batch = [report for report in self._pending if report.known_ns <= until_ns]
-        self._pending = [report for report in self._pending if report.known_ns > until_ns]
-        if batch:
-            # What comes later is known later: clusters are told in this order.
-            self._floor_ns = max(self._floor_ns, *(report.known_ns for report in batch))
-        self._stream_poll = -1
+    def _batch(self, until_ns: int, *, drained: bool = False) -> list[Report]:
+        with self._taking:
+            batch = [report for report in self._pending if report.known_ns <= until_ns]
+            self._pending = [report for report in self._pending if report.known_ns > until_ns]
+            # What comes later is known later: clusters are told in this order, and a decision
+            # that was made without an article did not know it.
+            known = [report.known_ns for report in batch]
+            self._floor_ns = max(self._floor_ns, *known, until_ns if drained else 0)
+            self._stream_poll = -1
         return batch
 
     def _read_ahead(self, batch: Sequence[Report]) -> None:
@@ -254,8 +261,9 @@ class NewsFeed:
             self._count(poll, tally)
 
     def _wait(self, article: Mapping[str, Any], arrived_ns: int, poll: int) -> None:
-        known_ns = max(arrived_ns, _instant(article, "created_at"), self._floor_ns + 1)
-        self._pending.append(Report(known_ns, poll, self.source.name, article))
+        with self._taking:
+            known_ns = max(arrived_ns, _instant(article, "created_at"), self._floor_ns + 1)
+            self._pending.append(Report(known_ns, poll, self.source.name, article))
 
     def _new_poll(self, source: str) -> int:
         self._poll += 1

@@ -112,6 +112,9 @@ class TradingDesk:
         await self.tend(asof_ns + grace_ns)
         if self.stopping:
             return None
+        if not self.clock.stepped:
+            # What a fast exchange has written by now belongs to this instant.
+            await self.clock.settle()
         late_ns = self.clock.now_ns() - asof_ns
         if late_ns >= self.grid.timeframe_ns:
             if not idle:
