@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 Bindings = dict[str, list[ast.expr | None]]
 
@@ -14,9 +15,15 @@ def parsed(text: str) -> ast.Module:
     Nor where it is nested deeper than Python reads when it is asked deep in a call.
     """
     try:
-        return ast.parse(text)
+        return _tree(text)
     except (SyntaxError, RecursionError):
         return ast.Module([], [])
+
+
+@lru_cache(maxsize=16)
+def _tree(text: str) -> ast.Module:
+    # Every captured name of a function asks for its file again; nobody changes a tree.
+    return ast.parse(text)
 
 
 def bindings(body: Sequence[ast.stmt]) -> Bindings:
