@@ -166,11 +166,13 @@ class Journal:
             try:
                 self._make_room(connection, events, inputs)
                 with connection.transaction():
-                    self._write(connection, events, texts)
                     if inputs is not None:
                         seq = next(e.seq for e in events if isinstance(e.body, Inputs))
                         write_inputs(connection, self.account_id, seq, inputs)
-                    project(connection, self.account_id, events)
+                    # One round trip for all that nothing is read from.
+                    with connection.pipeline():
+                        self._write(connection, events, texts)
+                        project(connection, self.account_id, events)
             except psycopg.errors.UniqueViolation as error:
                 self._tried = []
                 raise _repeated(error, bodies) from error

@@ -159,11 +159,11 @@ class _Writer:
     def answered(self, answered: Answered) -> None:
         client_id = answered.client_order_id
         row = self.write("orders_served", client_order_id=client_id).fetchone()
-        served = [{"order_id": key, **told} for key, told in (row[0] or {}).items()] if row else []
+        serves, entry_id = row or ({}, None)
+        served = [{"order_id": key, **told} for key, told in (serves or {}).items()]
         for order in answered.orders:
-            leg = order["client_order_id"] != client_id
-            own = _served(served, order["kind"], leg=leg)
-            self.told(order, own["order_id"] if own else None, None)
+            own = _served(served, order["kind"], leg=order["client_order_id"] != client_id)
+            self.told(order, own["order_id"] if own else None, entry_id)
         self.write("orders_answered", client_order_id=client_id)
 
     def told(self, order: Json, order_id: str | None, entry_id: str | None) -> None:

@@ -42,7 +42,7 @@ ON CONFLICT (account_id, client_order_id) DO UPDATE SET
     updated_at = excluded.updated_at
 
 -- name: orders_served
-SELECT metadata -> 'serves', signal_id FROM execution.orders
+SELECT metadata -> 'serves', entry_id FROM execution.orders
 WHERE account_id = %(account_id)s AND client_order_id = %(client_order_id)s
 
 -- name: orders_told
@@ -55,7 +55,7 @@ INSERT INTO execution.orders (
 SELECT %(account_id)s, %(client_order_id)s, %(broker_id)s, %(parent_id)s, %(order_id)s,
     (
         SELECT entry_id FROM execution.positions
-        WHERE account_id = %(account_id)s AND entry_id = coalesce(%(entry_id)s, s.entry_id)
+        WHERE account_id = %(account_id)s AND entry_id = %(entry_id)s
     ),
     s.signal_id, (s.serves -> 'leg')::SMALLINT, %(symbol)s, %(side)s::execution.order_side,
     (s.serves ->> 'role')::execution.order_role, %(order_type)s::execution.order_type,
@@ -66,10 +66,10 @@ SELECT %(account_id)s, %(client_order_id)s, %(broker_id)s, %(parent_id)s, %(orde
     public.instant_of(%(updated_ns)s)
 FROM (SELECT 1) AS one
 LEFT JOIN LATERAL (
-    SELECT entry_id, signal_id, metadata -> 'serves' -> %(order_id)s::TEXT AS serves
+    SELECT signal_id, metadata -> 'serves' -> %(order_id)s::TEXT AS serves
     FROM execution.orders
-    WHERE account_id = %(account_id)s AND %(order_id)s::TEXT = ANY (order_ids)
-        AND entry_id IS NOT DISTINCT FROM coalesce(%(entry_id)s::TEXT, entry_id)
+    WHERE account_id = %(account_id)s AND entry_id = %(entry_id)s
+        AND %(order_id)s::TEXT = ANY (order_ids)
     ORDER BY intent_seq
     LIMIT 1
 ) AS s ON TRUE
