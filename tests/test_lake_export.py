@@ -16,7 +16,7 @@ from worlds import copied, small_lake
 
 from catalyst import Lake
 from catalyst.data.feed import Feed
-from catalyst.errors import InvariantError
+from catalyst.errors import InvariantError, LakeError
 from catalyst.live.input_rows import BarColumns, InputRows
 from catalyst.live.lake_export import Exported, export_session
 from catalyst.live.lake_seed import seed_lake
@@ -162,6 +162,16 @@ def test_days_on_which_live_did_not_run_come_along_later(
 
     assert later.lake.days("5m") == days[: DAY_AT + 3]
     assert bytes_of(later.news(first_ns(), until_ns)) == bytes_of(base.news(first_ns(), until_ns))
+
+
+def test_a_lake_that_knows_a_later_session_is_not_traded_on(
+    streamed: Streamed, tmp_path: Path
+) -> None:
+    own = copied(Lake(streamed.root), tmp_path / "live")
+    earlier = small_lake().days("5m")[DAY_AT - 2]
+
+    with pytest.raises(LakeError, match="live would know its future"):
+        seed_lake(small_lake(), own.root, earlier, until_ns=Feed.session(earlier).pre_ns)
 
 
 def test_nothing_known_after_live_began_comes_from_the_base_lake(tmp_path: Path) -> None:

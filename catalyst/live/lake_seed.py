@@ -20,6 +20,7 @@ from catalyst.data.news_store import FOLDER as NEWS
 from catalyst.data.news_store import read_news, read_news_of
 from catalyst.data.partition import PART, Transaction, only_writer
 from catalyst.data.synthetic import synthetic_note, write_synthetic_note
+from catalyst.errors import LakeError
 
 _WAIT_S = 10.0
 
@@ -52,8 +53,10 @@ def seed_lake(base: Lake, root: Path, before_day: dt.date, *, until_ns: int) -> 
     Raises
     ------
     LakeError
-        If another process writes to it, or it can't be written.
+        If live's lake holds a later session already, another process writes to it, or it can't be
+        written.
     """
+    _check_not_later(root, before_day)
     is_new = not dated_folders(root / NEWS)
     with only_writer(root, wait_s=_WAIT_S) as change:
         for timeframe in base.timeframes():
@@ -73,6 +76,16 @@ def seed_lake(base: Lake, root: Path, before_day: dt.date, *, until_ns: int) -> 
     if not is_new:
         _catch_up(lake, base, until_ns)
     return lake
+
+
+def _check_not_later(root: Path, before_day: dt.date) -> None:
+    for inside in sorted((root / BARS).glob("timeframe=*")):
+        days = [day for day, _ in dated_folders(inside)]
+        if days and days[-1] > before_day:
+            raise LakeError(
+                f"{root} holds the session of {days[-1]}, which is later than {before_day}: live "
+                "would know its future; begin later, or trade under another account"
+            )
 
 
 def _seed_bars(

@@ -91,7 +91,9 @@ class NewsReader:
             if first <= day <= last
             for path in parts(folder)
         ]
-        self._rows = _settled(paths).collect() if paths else pl.DataFrame(schema=SETTLED)
+        seen = pl.col("known_at").dt.timestamp("ns") <= self.begin_ns
+        rows = _settled(paths).filter(seen).collect() if paths else pl.DataFrame(schema=SETTLED)
+        self._rows = rows
         self._note()
 
     def remember(self, rows: Iterable[Mapping[str, Any]]) -> None:
