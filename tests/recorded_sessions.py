@@ -29,7 +29,7 @@ from catalyst.strategy.ledger import begin
 from catalyst.strategy.money import notional_micro
 from catalyst.strategy.portfolio import PortfolioState
 
-SPAN = (dt.date(2023, 6, 23), dt.date(2023, 6, 26))
+SPAN = (dt.date(2023, 6, 20), dt.date(2023, 6, 21))
 
 
 @cache

@@ -18,13 +18,14 @@ import pytest
 from pydantic import SecretStr
 from recorded_sessions import SPAN, recorded, small_params, small_records
 from typer.testing import CliRunner
-from worlds import copied, small_lake, with_bars
+from worlds import FIVE_MINUTES, copied, small_lake, with_bars
 
-from catalyst import Lake
+from catalyst import Lake, Params
 from catalyst.cli.app import app
 from catalyst.data.parity import REST, Parity, course, parity_json, usd
 from catalyst.data.session_record import Booked, SessionRecord
 from catalyst.data.settings import settings
+from catalyst.data.state_codec import fill_from, state_from
 from catalyst.errors import ConservationError, InputError
 from catalyst.live.certificate import Activities, activities_of, certificate, page
 from catalyst.live.chain import canonical, genesis, link
@@ -33,7 +34,8 @@ from catalyst.live.events import Body, Decided, Filled, SessionClosed, SessionOp
 from catalyst.live.ports import Execution
 from catalyst.live.session_reader import read_session
 from catalyst.live.statements import statement
-from catalyst.research.parity_courses import judge, params_of
+from catalyst.research.parity_courses import first_difference, judge, params_of
+from catalyst.research.reenactment import Reenactment, reenact
 from catalyst.strategy.decisions import Fill
 from catalyst.strategy.portfolio import Entry, PortfolioState
 from catalyst.strategy.reasons import Side
@@ -43,6 +45,28 @@ DAY = SPAN[0]
 
 def _record() -> SessionRecord:
     return small_records()[0]
+
+
+@cache
+def _replayed() -> Reenactment:
+    return _replay(small_lake(), small_params())
+
+
+def _replay(lake: Lake, params: Params) -> Reenactment:
+    record = _record()
+    index = {name: place for place, name in enumerate(record.symbols)}
+    return reenact(
+        lake,
+        params,
+        state_from(record.opening, index),
+        record.day,
+        timeframe=record.timeframe,
+        symbols=record.symbols,
+        fills_at={
+            one.asof_ns: [fill_from(fill, index) for fill in one.fills] for one in record.decisions
+        },
+        instants=[one.asof_ns for one in record.decisions],
+    )
 
 
 @cache
@@ -62,18 +86,24 @@ def _worse() -> Parity:
     return judge(_worse_record(), small_lake(), small_lake())
 
 
-def _traded() -> str:
-    return str(next(o for d in _record().decisions for o in d.decision["orders"])["symbol"])
-
-
-def _before_the_first_order() -> dt.datetime:
-    first = next(d for d in _record().decisions if d.decision["orders"])
-    return dt.datetime.fromtimestamp(first.asof_ns // 10**9, dt.UTC)
+@cache
+def _first_order() -> tuple[str, dt.datetime]:
+    """Symbol and instant of the first entry that rests on bars and news of the day."""
+    news = small_lake().news(start=DAY, end=DAY)
+    for one in _record().decisions:
+        at = dt.datetime.fromtimestamp(one.asof_ns // 10**9, dt.UTC)
+        for order in one.decision["orders"]:
+            told = news.filter((pl.col("symbol") == order["symbol"]) & (pl.col("known_at") < at))
+            bars = small_lake().bars("5m", start=DAY, end=DAY, symbols=[order["symbol"]])
+            if told.height and bars.filter(pl.col("ts") == at - FIVE_MINUTES).height:
+                return str(order["symbol"]), at
+    raise AssertionError("the session has no such entry")
 
 
 def _dearer(lake: Lake, root: Path) -> Lake:
     """A lake whose bars of one traded symbol are dearer by a tenth from the first order on."""
-    later = (pl.col("symbol") == _traded()) & (pl.col("ts") >= _before_the_first_order())
+    symbol, at = _first_order()
+    later = (pl.col("symbol") == symbol) & (pl.col("ts") >= at)
 
     def change(bars: pl.DataFrame) -> pl.DataFrame:
         return bars.with_columns(
@@ -104,10 +134,9 @@ def test_a_session_on_its_own_inputs_is_identical() -> None:
 def test_one_ulp_in_one_parameter_is_noticed() -> None:
     stop = small_params().risk.stop_frac
     moved = small_params().replace(stop_frac=math.nextafter(stop, 1.0))
-    found = judge(_record(), small_lake(), None, params=moved)
+    found = first_difference(_record(), _replay(small_lake(), moved))
 
-    assert not found.identical
-    assert "signal_id" in found.first_difference
+    assert "signal_id" in found
 
 
 def test_a_journalled_parameter_that_is_off_by_one_ulp_is_refused() -> None:
@@ -118,61 +147,51 @@ def test_a_journalled_parameter_that_is_off_by_one_ulp_is_refused() -> None:
 
 
 def test_one_corrupted_bar_is_noticed_and_named(tmp_path: Path) -> None:
-    symbol, before = _traded(), _before_the_first_order() - dt.timedelta(minutes=5)
-    wrong = (pl.col("symbol") == symbol) & (pl.col("ts") == before)
+    symbol, at = _first_order()
+    wrong = (pl.col("symbol") == symbol) & (pl.col("ts") == at - FIVE_MINUTES)
 
     def change(bars: pl.DataFrame) -> pl.DataFrame:
         volume = pl.when(wrong).then(pl.col("volume") + 1).otherwise(pl.col("volume"))
         return bars.with_columns(volume=volume)
 
-    found = judge(_record(), with_bars(small_lake(), tmp_path / "lake", [DAY], change), None)
+    lake = with_bars(small_lake(), tmp_path / "lake", [DAY], change)
+    found = first_difference(_record(), _replay(lake, small_params()))
 
-    assert not found.identical
-    assert f"screen row of {symbol} at stage" in found.first_difference
-    assert "New York time (scan)" in found.first_difference
+    assert f"screen row of {symbol} at stage" in found
+    assert "New York time (scan)" in found
 
 
 def test_one_corrupted_article_is_noticed_and_named(tmp_path: Path) -> None:
     lake = copied(small_lake(), tmp_path / "lake")
-    symbol = _traded()
+    symbol, instant = _first_order()
     file = lake.root / "news" / f"date={DAY}" / "part.parquet"
     news = pl.read_parquet(file)
     at = news.with_row_index().filter(
-        (pl.col("symbol") == symbol) & (pl.col("known_at") < _before_the_first_order())
+        (pl.col("symbol") == symbol) & (pl.col("known_at") < instant)
     )["index"][-1]
     wrong = pl.int_range(pl.len()) == at
     file.unlink()
     news.with_columns(
         sentiment=pl.when(wrong).then(pl.col("sentiment") + 0.01).otherwise("sentiment")
     ).write_parquet(file)
-    found = judge(_record(), lake, None)
+    found = first_difference(_record(), _replay(lake, small_params()))
 
-    assert not found.identical
-    assert f"screen row of {symbol} at stage 50" in found.first_difference
+    assert f"screen row of {symbol} at stage 50" in found
 
 
 def test_a_digest_that_is_not_that_of_its_decision_is_noticed() -> None:
-    found = judge(_altered(_record(), 3, digest="0" * 32), small_lake(), None)
+    found = first_difference(_altered(_record(), 3, digest="0" * 32), _replayed())
 
-    assert "the journal's digest is not that of its own decision" in found.first_difference
-
-
-def test_a_state_with_another_cash_is_noticed_though_all_decisions_agree() -> None:
-    last = _record().decisions[-1]
-    richer = {**last.state, "cash_micro": last.state["cash_micro"] + 1}
-    found = judge(_altered(_record(), -1, state=richer), small_lake(), None)
-
-    assert not found.identical
-    assert "cash_micro" in found.first_difference
+    assert "the journal's digest is not that of its own decision" in found
 
 
 def test_a_decision_that_only_live_made_is_told() -> None:
     record = _record()
     extra = dataclasses.replace(record.decisions[-1], asof_ns=record.decisions[-1].asof_ns + 1)
     twice = dataclasses.replace(record, decisions=(*record.decisions, extra))
-    found = judge(twice, small_lake(), None)
+    found = first_difference(twice, _replayed())
 
-    assert found.first_difference.endswith("was decided by live, and not by the replay")
+    assert found.endswith("was decided by live, and not by the replay")
 
 
 # --- dollars ----------------------------------------------------------------------------------
@@ -214,7 +233,7 @@ def test_other_bars_are_a_difference_in_data(tmp_path: Path) -> None:
     assert found.identical
     assert found.gaps["own_inputs"] == 0
     assert found.gaps["data"] != 0
-    assert _traded() in found.by_symbol
+    assert _first_order()[0] in found.by_symbol
     _sums(found)
 
 
@@ -248,11 +267,13 @@ def test_missed_instants_have_a_gap_of_their_own() -> None:
     _sums(found)
 
 
-def test_cash_that_nothing_explains_stands_apart() -> None:
+def test_cash_that_nothing_explains_is_noticed_and_stands_apart() -> None:
     last = _record().decisions[-1]
     richer = {**last.state, "cash_micro": last.state["cash_micro"] + 7}
     found = judge(_altered(_record(), -1, state=richer), small_lake(), None)
 
+    assert not found.identical
+    assert "cash_micro" in found.first_difference
     assert found.by_symbol[REST]["own_inputs"] == 7
     _sums(found)
 
@@ -262,7 +283,7 @@ def test_without_bars_of_the_day_data_is_unjudged_and_the_rest_sums(tmp_path: Pa
     found = judge(_worse_record(), small_lake(), vendor)
 
     assert found.gaps["data"] is None
-    assert "has no 5m bars of 2023-06-23" in found.unjudged
+    assert "has no 5m bars of 2023-06-20" in found.unjudged
     assert found.gaps["fills"]
     _sums(found)
 

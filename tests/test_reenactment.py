@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from functools import cache
 
 import pytest
@@ -65,26 +64,13 @@ def test_what_was_recorded_is_what_replay_decides() -> None:
     ]
 
 
-def test_every_decision_is_made_again_to_the_bit() -> None:
-    for record in small_records():
-        assert [one.digest for one in _again(record).decisions] == _digests(record)
-
-
-def test_every_state_comes_out_again_to_the_bit() -> None:
+def test_every_decision_and_state_is_made_again_to_the_bit() -> None:
     for record in small_records():
         ran = _again(record)
 
-        assert [state_json(one.state, ran.names) for one in ran.decisions] == [
-            one.state for one in record.decisions
+        assert [(one.digest, state_json(one.state, ran.names)) for one in ran.decisions] == [
+            (one.digest, one.state) for one in record.decisions
         ]
-
-
-def test_another_parameter_by_one_ulp_is_another_decision() -> None:
-    record = small_records()[0]
-    stop = small_params().risk.stop_frac
-    moved = small_params().replace(stop_frac=math.nextafter(stop, 1.0))
-
-    assert [one.digest for one in _again(record, params=moved).decisions] != _digests(record)
 
 
 def test_an_instant_that_was_missed_is_not_made_up_for() -> None:
@@ -122,7 +108,7 @@ def test_a_lake_without_the_session_says_what_it_has() -> None:
     with pytest.raises(LakeError) as told:
         _again(record)
 
-    assert "no session 2024-06-23 of 5m bars" in str(told.value)
+    assert "no session 2024-06-20 of 5m bars" in str(told.value)
 
 
 @cache

@@ -105,8 +105,8 @@ def _activities(reached: Reached, record: SessionRecord) -> Activities:
     from catalyst.data.calendar import sessions
     from catalyst.data.settings import settings
     from catalyst.errors import BrokerError, InputError
+    from catalyst.live.broker_reach import broker_of
     from catalyst.live.certificate import Activities, activities_of
-    from catalyst.live.reach import broker_of
 
     bounds = sessions(record.day, record.day)
     span_ns = int(bounds.pre_ns[0]), int(bounds.post_ns[0])
