@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import pytest
-from worlds import action_lake, small_lake
+from worlds import action_lake
 
 from catalyst import Lake, Params
 from catalyst.data.calendar import day_to_date
@@ -133,9 +131,8 @@ def _protects(order: Order) -> bool:
     return plain and order.kind in (Kind.STOP, Kind.LIMIT)
 
 
-@pytest.mark.parametrize("lake", [small_lake, action_lake], ids=["plain", "splits_and_dividends"])
-def test_a_strategys_orders_fill_on_the_exchange_as_in_replay(lake: Callable[[], Lake]) -> None:
-    both = Both(lake(), 8)
+def test_a_strategys_orders_fill_on_the_exchange_as_in_replay() -> None:
+    both = Both(action_lake(), 8)
     both.play()
     holdings = both.account.holdings
 
