@@ -28,7 +28,10 @@ from pydantic import SecretStr
 from catalyst.errors import InputError
 from catalyst.live import records
 from catalyst.live.database import Database
-from catalyst.live.journal import Journal
+from catalyst.live.journal import Journal, make_months
+from catalyst.live.news_collection import keep_collected
+from catalyst.live.news_stream import Collected
+from catalyst.live.session_summary import summary_of
 
 NOW = at(9, 40)
 HOUR = 3600 * 10**9
@@ -49,6 +52,8 @@ Desk = tuple[Database, Journal]
 def postgres(postgres_cluster: str) -> Iterator[SecretStr]:
     """One database for all tests here: each has an account of its own."""
     with fresh_database(postgres_cluster) as url:
+        with psycopg.connect(url.get_secret_value()) as connection:
+            make_months(connection, NOW)
         yield url
 
 
@@ -132,14 +137,43 @@ def test_polls_of_sources_are_summed_up(desk: Desk) -> None:
         "duplicates": 2,
         "errors": 0,
         "error": None,
-        "took_ms": 1.5,
+        "metadata": "{}",
     }
     with database.connection() as connection:
-        polls = [{**poll, "asked_ns": NOW - n * HOUR} for n in (0, 1, 30)]
+        polls = [{**poll, "asked_ns": NOW - n * HOUR} for n in (0, 0, 30)]
         records.insert_news_collection(connection, *polls)
     [found] = asked(desk, records.news_collection_stats, now_ns=NOW)
 
-    assert (found["polls"], found["given"], found["new"], found["duplicates"]) == (2, 10, 6, 4)
+    assert (found["polls"], found["given"], found["new"], found["duplicates"]) == (1, 10, 6, 4)
+
+
+def test_what_news_sources_brought_is_kept(desk: Desk) -> None:
+    database, journal = desk
+    silent = Collected("alpaca rest", NOW, 0, 0, 0, 0, errors=1, why="timed out")
+    streamed = Collected("alpaca stream", NOW, given=4, new=2, duplicates=1, refused=1)
+    kept = keep_collected(database, journal.account_id, [silent, streamed])
+    found = asked(desk, records.news_collection_stats, now_ns=NOW)
+
+    assert kept == 2
+    assert [(row["source"], row["new"], row["errors"]) for row in found] == [
+        ("alpaca rest", 0, 1),
+        ("alpaca stream", 2, 0),
+    ]
+
+
+def test_a_session_is_summed_up_in_sentences(traded: Desk) -> None:
+    database, journal = traded
+    found = summary_of(database, journal.account_id, began_ns=at(4), now_ns=at(16))
+
+    assert found[0] == "3 signals: 3 to be traded (2 filled, 1 pending), 0 refused, 0 held"
+    assert sorted(found[1:3]) == [
+        'AAA: buy 10 at 10.00, left at 9.50 (stop), -5.00 USD; news of reuters: "headline 21"',
+        'BBB: buy 10 at 10.00, still held; news of reuters: "headline 22"',
+    ]
+    assert found[3:] == (
+        "held or being entered: +10 BBB (open), +0 CCC (working)",
+        "all closed trades of the account: 1, 0.0 % won, -5.00 USD",
+    )
 
 
 def test_candidates_are_the_best_of_the_last_hour_each_symbol_once(traded: Desk) -> None:

@@ -43,6 +43,7 @@ from catalyst.live.preparation import (
 from catalyst.live.reconcile import Reconciler
 from catalyst.live.recovery import Recovered, recovered
 from catalyst.live.seen import SeenSource
+from catalyst.live.session_summary import summary_of
 from catalyst.live.statements import statement
 from catalyst.live.threads import in_thread
 from catalyst.live.trading_desk import TradingDesk
@@ -361,6 +362,12 @@ class Coordinator:
         )
         await in_thread(lambda: export_session(inputs, day, self.plan.root), name="lake")
         self.tell(f"the session of {day} is closed, and what was seen is kept in {self.plan.root}")
+        account_id, ends_ns = self.journal.account_id, self.clock.now_ns()
+        for sentence in await in_thread(
+            lambda: summary_of(self.database, account_id, began_ns=session.pre_ns, now_ns=ends_ns),
+            name="summary",
+        ):
+            self.tell(sentence)
         if self.after_session is not None:
             await in_thread(lambda: self.after_session(str(day)), name="after")  # type: ignore[misc]
 

@@ -25,6 +25,7 @@ from catalyst.live.health import (
     read_health,
     write_limits,
 )
+from catalyst.live.news_collection import keep_collected
 from catalyst.live.reconcile import Reconciler
 from catalyst.live.status import Degraded
 from catalyst.live.threads import in_thread
@@ -175,6 +176,8 @@ class Housekeeping:
         """Derive tables from the journal, and let limits and the cache follow them."""
         account_id, now_ns = self.broker.writer.journal.account_id, self.clock.now_ns()
         self.broker.writer.journal.project_pending()
+        if self.feeds is not None:
+            keep_collected(self.database, account_id, self.feeds.news.collected())
         write_limits(
             self.database,
             account_id,

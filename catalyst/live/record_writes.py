@@ -52,7 +52,7 @@ def insert_news_collection(connection: Connection, *polls: Row) -> int:
     """Write what sources gave when they were asked.
 
     ``account_id``, ``source``, ``asked_ns``, ``given``, ``new``, ``duplicates``, ``errors``,
-    ``error``, ``took_ms``.
+    ``error``, ``metadata`` (JSON text).
     """
     return _write(connection, "insert_news_collection", _anything, polls)
 

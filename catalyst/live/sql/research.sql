@@ -1,13 +1,19 @@
 -- What a scan saw, found and thought, from decided events.
 
+-- A stream that is drained twice at one instant of a stepped clock counts together.
 -- name: insert_news_collection
 INSERT INTO data_ingestion.news_collection_stats
-    (account_id, source, asked_ns, given, new, duplicates, errors, error, took_ms)
+    (account_id, source, asked_ns, given, new, duplicates, errors, error, metadata)
 VALUES (
     %(account_id)s, %(source)s, %(asked_ns)s, %(given)s, %(new)s, %(duplicates)s, %(errors)s,
-    %(error)s, %(took_ms)s
+    %(error)s, %(metadata)s::JSONB
 )
-ON CONFLICT DO NOTHING
+ON CONFLICT (account_id, source, asked_ns) DO UPDATE SET
+    given = news_collection_stats.given + excluded.given,
+    new = news_collection_stats.new + excluded.new,
+    duplicates = news_collection_stats.duplicates + excluded.duplicates,
+    errors = news_collection_stats.errors + excluded.errors,
+    error = coalesce(excluded.error, news_collection_stats.error)
 
 -- name: insert_trading_candidate
 INSERT INTO strategy_engine.trading_candidates (
