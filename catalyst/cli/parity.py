@@ -72,7 +72,11 @@ def _certify(
     from catalyst.data.lake import Lake
     from catalyst.data.settings import settings
     from catalyst.errors import InputError
-    from catalyst.live.certificate import broken_certificate, certificate
+    from catalyst.live.certificate import (
+        broken_certificate,
+        certificate,
+        with_earlier_activities,
+    )
     from catalyst.live.certificate import own_lake as own_root
     from catalyst.live.journal_reading import verify
     from catalyst.live.session_reader import closed_sessions, read_session
@@ -98,7 +102,8 @@ def _certify(
         Lake(own or own_root(settings().catalyst_home, account)),
         None if base is None else Lake(base),
     )
-    return certificate(record, found, _activities(reached, record))
+    told = certificate(record, found, _activities(reached, record))
+    return with_earlier_activities(told, reached.state)
 
 
 def _activities(reached: Reached, record: SessionRecord) -> Activities:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -68,12 +69,10 @@ def certificate(record: SessionRecord, found: Parity, activities: Activities) ->
     """
     books = _books(record.closed)
     executed = _executed(record.executed, activities)
-    agree = books["agree"] and executed["agree"] is not False
-    verdict = "different" if not found.identical else "identical" if agree else "books"
     return {
         "account": record.account,
         "session": str(record.day),
-        "verdict": verdict,
+        "verdict": _verdict(found.identical, books, executed),
         **parity_json(found),
         "variant": record.variant,
         "params_hash": record.params_hash,
@@ -86,6 +85,29 @@ def certificate(record: SessionRecord, found: Parity, activities: Activities) ->
         "activities": executed,
         "journal": {"seq": record.head_seq, "hash": record.head_hash, "broken_seq": None},
     }
+
+
+def _verdict(identical: bool, books: Json, executed: Json) -> str:  # noqa: FBT001 - of three
+    agree = books["agree"] and executed["agree"] is not False
+    return "different" if not identical else "identical" if agree else "books"
+
+
+def with_earlier_activities(told: Json, state: Path) -> Json:
+    """Return a certificate with what the broker said of the same events earlier.
+
+    Whoever asks again later, with no broker there, would lose it. Where the broker was asked, or no
+    earlier certificate is of the same events of the journal, it is the given one.
+    """
+    try:
+        earlier = json.loads(_place(state, told).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return told
+    same = earlier["journal"] == told["journal"] and earlier["verdict"] != "broken"
+    if told["activities"]["agree"] is not None or not same:
+        return told
+    executed = earlier["activities"]
+    verdict = _verdict(told["identical"], told["books"], executed)
+    return {**told, "activities": executed, "verdict": verdict}
 
 
 def broken_certificate(account: str, day: str, broken_seq: int) -> Json:
@@ -121,10 +143,9 @@ def write_certificate(state: Path, told: Json) -> Path:
     OutputError
         If it can't be written.
     """
-    folder = state / "parity" / str(told["account"])
-    path = folder / f"{told['session']}.json"
+    path = _place(state, told)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, canonical(told) + "\n")
         _write(path.with_suffix(".txt"), page(told))
     except OSError as error:
@@ -132,6 +153,10 @@ def write_certificate(state: Path, told: Json) -> Path:
             f"{path} can't be written ({error.strerror}); make room, or give the right to write"
         ) from None
     return path
+
+
+def _place(state: Path, told: Json) -> Path:
+    return state / "parity" / str(told["account"]) / f"{told['session']}.json"
 
 
 def _write(path: Path, text: str) -> None:
