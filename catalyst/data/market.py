@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from bisect import bisect_left
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from catalyst.data.known_source import KnownSource
 from catalyst.data.market_path import MarketPath, opening_values
 from catalyst.data.matching import match
 from catalyst.data.metrics import Jump
+from catalyst.data.run_counts import Counts
 from catalyst.data.session_bars import SessionBars
 from catalyst.strategy.clock import (
     DAY_NS,
@@ -35,31 +36,6 @@ _LOOK_BARS = 8
 _FELL, _ROSE = -0.45, 0.8
 _NEWS_REACH_NS = 15 * DAY_NS
 _FAR = 1 << 40
-
-
-@dataclass
-class Counts:
-    """Count what a run met in its data.
-
-    Attributes
-    ----------
-    bars, assumed_bars, adjusted_bars
-        All of them, those whose ``known_at`` is an assumption, and those adjusted by their vendor.
-    late_bars, old_share_bars
-        Those known too late to fill anything, and those left out on a split's ex-date.
-    newsless_sessions
-        Sessions in which no article about any symbol of the run became known.
-    jumps
-        Closes that moved like a split where none is recorded.
-    """
-
-    bars: int = 0
-    assumed_bars: int = 0
-    adjusted_bars: int = 0
-    late_bars: int = 0
-    old_share_bars: int = 0
-    newsless_sessions: int = 0
-    jumps: list[Jump] = field(default_factory=list)
 
 
 class Market:

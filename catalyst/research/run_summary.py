@@ -8,9 +8,9 @@ from typing import Any
 from catalyst.data.calendar import day_to_date
 from catalyst.data.enrichment import enrichment_hash
 from catalyst.data.feed import Feed
-from catalyst.data.market import Counts
 from catalyst.data.metrics import Benchmarks, Curve, binding_rules, trade_metrics, warnings
 from catalyst.data.recorder import Recorder
+from catalyst.data.run_counts import Counts
 from catalyst.data.synthetic import synthetic_note
 from catalyst.data.version import code_version
 from catalyst.strategy.money import MICRO
