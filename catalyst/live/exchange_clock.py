@@ -116,6 +116,12 @@ class ExchangeClock:
         """Wait for this receiver's messages in `settle` from the next step on."""
         self._receivers.append(receiver)
 
+    def forget(self, receiver: Receiver) -> None:
+        """Wait for a receiver no more: it has closed."""
+        self._receivers = [one for one in self._receivers if one is not receiver]
+        self._due.pop(id(receiver), None)
+        self._bases.pop(id(receiver), None)
+
     def now_ns(self) -> int:
         """Return the exchange's time, ns UTC; never less than before."""
         if self.speed:
@@ -323,6 +329,9 @@ class WallClock:
 
     def watch(self, receiver: Receiver) -> None:
         """Do nothing: real time waits for nobody."""
+
+    def forget(self, receiver: Receiver) -> None:
+        """Do nothing."""
 
     def now_ns(self) -> int:
         """Return the time, ns UTC; never less than before."""
