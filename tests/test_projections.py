@@ -32,7 +32,7 @@ from pydantic import SecretStr
 
 from catalyst.errors import EntryExistsError, ServiceError
 from catalyst.live.database import Database
-from catalyst.live.events import Alert, Body, Cycle, Filled, Missed, Refused, Withheld
+from catalyst.live.events import Alert, Body, Cycle, Filled, Missed, OrderChanged, Refused, Withheld
 from catalyst.live.journal import Journal
 from catalyst.live.projections import project_later
 from catalyst.live.rebuild import rebuild
@@ -316,6 +316,23 @@ def test_incident_05_an_order_row_becomes_what_the_broker_says(postgres: SecretS
         ("stop", "held", 0, None),
         ("target_1", "canceled", 0, None),
     ]
+
+
+def test_an_order_ends_when_another_replaces_it(postgres: SecretStr) -> None:
+    entry = Entry()
+    moved = entry.order(0, "stop", broker_id="b2", client_order_id="c2", stop_price="9.60")
+    moved["replaces"] = entry.order(0, "stop")["broker_id"]
+    sql = (
+        "SELECT status::TEXT, stop_price::TEXT FROM execution.orders "
+        "WHERE account_id = %s AND order_type = 'stop' ORDER BY known_seq"
+    )
+    with journal_in(postgres) as (database, journal):
+        journal.append([opened(), entry.intent(0), entry.answered(0)], at_ns=NOW)
+        told = OrderChanged(entry.order_id(0, "stop"), entry.entry_id, "c2", moved)
+        journal.append([told], at_ns=NOW)
+        found = rows_of(database, journal, sql)
+
+    assert found == [("replaced", "9.5000"), ("held", "9.6000")]
 
 
 def test_incident_16_a_limit_that_is_reached_is_told_once(postgres: SecretStr) -> None:

@@ -191,6 +191,9 @@ class _Writer:
             submitted_ns=order["submitted_ns"] or None,
             updated_ns=order["updated_ns"] or self._said["at_ns"],
         )
+        if order["replaces"]:
+            told = {"broker_id": order["broker_id"], "replaces": order["replaces"]}
+            self.write("orders_replace", **told)
 
     def refused(self, refused: Refused) -> None:
         row = self.write(
@@ -211,6 +214,15 @@ class _Writer:
             "fee": fee,
             "filled_ns": fill.filled_ns,
         }
+        if not fill.client_order_id:
+            self.write(
+                "orders_stranger",
+                **money,
+                broker_id=fill.broker_id,
+                order_id=fill.order_id or None,
+                symbol=fill.symbol,
+                role=fill.role or None,
+            )
         self.write(
             "orders_fill",
             **money,

@@ -104,6 +104,21 @@ SET status = CASE WHEN broker_id IS NULL THEN 'rejected' ELSE status END,
 WHERE account_id = %(account_id)s AND client_order_id = %(client_order_id)s
 RETURNING entry_id
 
+-- An order that is not ours, by which a person closed a position: it is known by its fills alone.
+-- name: orders_stranger
+INSERT INTO execution.orders (
+    account_id, client_order_id, broker_id, order_id, entry_id, symbol, side, role, order_type,
+    status, quantity, filled_quantity, average_fill_price, known_seq, created_at, updated_at
+)
+SELECT %(account_id)s, %(broker_id)s, %(broker_id)s, %(order_id)s, %(entry_id)s, %(symbol)s,
+    %(side)s::execution.order_side, %(role)s::execution.order_role, 'market', 'filled',
+    %(quantity)s, %(quantity)s, %(price)s::NUMERIC, %(seq)s, public.instant_of(%(filled_ns)s),
+    public.instant_of(%(at_ns)s)
+ON CONFLICT (account_id, client_order_id) DO UPDATE SET
+    quantity = orders.quantity + excluded.quantity,
+    filled_quantity = orders.filled_quantity + excluded.filled_quantity,
+    updated_at = excluded.updated_at
+
 -- A fill tells its order's id, which for a leg the broker gave.
 -- name: orders_fill
 INSERT INTO execution.fills (
@@ -308,3 +323,10 @@ SET status = 'rejected', rule = %(rule)s, value = %(value)s, threshold = %(thres
     outcome_seq = %(seq)s, updated_at = public.instant_of(%(at_ns)s)
 WHERE account_id = %(account_id)s AND entry_id = %(entry_id)s AND %(order_id)s = ANY (order_ids)
     AND role = 'entry' AND broker_id IS NULL
+
+-- The answer to a replace tells of the new order only.
+-- name: orders_replace
+UPDATE execution.orders
+SET status = 'replaced', replaced_by = %(broker_id)s, updated_at = public.instant_of(%(at_ns)s)
+WHERE account_id = %(account_id)s AND broker_id = %(replaces)s
+    AND status NOT IN ('filled', 'canceled', 'expired', 'replaced', 'rejected')
