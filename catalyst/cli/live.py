@@ -130,7 +130,7 @@ def _prove(account: str, day: str, tell: Callable[[str], None]) -> None:
         text=True,
         check=False,
     )
-    lines = (told.stdout or told.stderr).strip().splitlines()
+    lines = told.stdout.strip().splitlines() or told.stderr.strip().splitlines()[-1:]
     tell(f"parity of {day}: {lines[0] if lines else f'ended with status {told.returncode}'}")
 
 

@@ -304,11 +304,13 @@ class TradeStream:
         kept = 0
         for broker_id, (status, filled) in found.items():
             told = self._told.get(broker_id)
-            # Alpaca need not tell of a leg that sleeps: a new order counts from its first fill on.
+            # Alpaca need not tell of a leg that sleeps: a new order counts from its first fill on;
+            # nor of a stop that goes when its target has filled.
+            changed = told is not None and status is not told[1] and not told[1].final
             kept += (
                 filled > 0
                 if told is None
-                else filled > told[2] or (status is not told[1] and not told[1].final)
+                else filled > told[2] or (changed and status is not OrderStatus.CANCELED)
             )
         return kept
 

@@ -41,6 +41,7 @@ _SECOND_NS = 10**9
 #: An order that can't be found is surely not there after this, and after two looks.
 _ABSENT_NS = 3 * _SECOND_NS
 _ROUNDS = 50
+_REFUSED_S = 60.0
 _OVERLAP_NS = 24 * 3600 * _SECOND_NS
 
 
@@ -95,14 +96,18 @@ class BrokerDesk:
         return apply_fills(self.state, tuple(fill for _, fill in self.pending))
 
     async def listen(self) -> None:
-        """Read the trade stream for ever."""
-        stream = self.broker.updates()
-        try:
-            async for update in stream:
-                self.updates.put_nowait(update)
-        finally:
-            with contextlib.suppress(AttributeError):
-                await stream.aclose()  # type: ignore[attr-defined]
+        """Read the trade stream for ever; one that refuses the keys is tried again later."""
+        while True:
+            stream = self.broker.updates()
+            try:
+                async for update in stream:
+                    self.updates.put_nowait(update)
+            except BrokerRefusalError as refusal:
+                self.writer.tell(f"the order stream can't be had: {refusal}")
+            finally:
+                with contextlib.suppress(AttributeError):
+                    await stream.aclose()  # type: ignore[attr-defined]
+            await asyncio.sleep(_REFUSED_S)
 
     async def take_updates(self) -> bool:
         """Book what the stream has brought; tell whether it brought anything."""

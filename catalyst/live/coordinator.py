@@ -22,10 +22,11 @@ from catalyst.live.broker_desk import BrokerDesk
 from catalyst.live.cache_feed import CacheFeed
 from catalyst.live.database import Database
 from catalyst.live.driver import trade_session
-from catalyst.live.events import Body, Cycle, SessionClosed, SessionOpened
+from catalyst.live.events import Body, Cycle, Found, SessionClosed, SessionOpened
 from catalyst.live.exchange_clock import ExchangeClock, WallClock
 from catalyst.live.feeds import Feeds, open_feeds, stored_series
 from catalyst.live.folding import Folded, fold
+from catalyst.live.hand_acts import flattened_by_hand, put_aside
 from catalyst.live.housekeeping import Housekeeping
 from catalyst.live.journal import Journal
 from catalyst.live.lake_export import export_session
@@ -216,7 +217,8 @@ class Coordinator:
         )
         async with listening(broker):
             # What hangs in the air comes first: before history is loaded, and before any stream.
-            await keeper.first(self._failed_cycles())
+            await keeper.first([*self._failed_cycles(), *self._by_hand()])
+            put_aside(plan.state, self.journal.account_id)
             await self._trade(session, feed, broker, keeper, known, since_ns, resumed=resumed)
 
     async def _trade(
@@ -331,6 +333,11 @@ class Coordinator:
             Cycle(cycle_id, asof_ns, mode, "failed", owner, lease_ns, why=why)
             for cycle_id, asof_ns, mode, owner, lease_ns in rows
         ]
+
+    def _by_hand(self) -> list[Body]:
+        """Tell what `catalyst flatten` did while no journal could be written."""
+        acts = flattened_by_hand(self.plan.state, self.journal.account_id)
+        return [Found("flattened_by_hand", act.symbol, act.text) for act in acts]
 
     async def _close(self, session: Session, desk: TradingDesk, keeper: Housekeeping) -> None:
         broker = desk.broker

@@ -123,10 +123,12 @@ class Housekeeping:
             found.append(("broker", ""))
         if not self.broker.broker.listening:
             found.append(("blind_orders", ""))
-        if self.feeds is not None and self.feeds.bars.blind:
-            found.append(("blind_bars", self.feeds.bars.why))
-        if self.feeds is not None and self.feeds.news.dead:
-            found.append(("news_dead", self.feeds.news.why))
+        # Before the first decision is due, feeds are still asking for what was before them.
+        if self.feeds is not None and self.clock.now_ns() >= self.session.pre_ns:
+            if self.feeds.bars.blind:
+                found.append(("blind_bars", self.feeds.bars.why))
+            if self.feeds.news.dead:
+                found.append(("news_dead", self.feeds.news.why))
         if self.cache is not None and not self.cache.cache.healthy:
             found.append(("cache", self.cache.cache.trouble))
         return found
@@ -136,6 +138,8 @@ class Housekeeping:
         await self.broker.write(failed)
         await self.reconciler.work()
         await self.broker.take_updates()
+        # What differs twice is real: what a person sold is booked before it would be protected.
+        await self.reconciler.work()
         await self.broker.work()
         await self.reconciler.work()
         self._reconciled_ns = self.clock.now_ns()

@@ -22,6 +22,7 @@ from catalyst.live.database import Database
 from catalyst.live.endpoint import Endpoint, Keys, Money, endpoint_of, keys_of, parse_endpoint
 from catalyst.live.exchange_clock import ExchangeClock, WallClock
 from catalyst.live.feeds import STREAMED
+from catalyst.live.hand_journal import journal_hand_acts
 from catalyst.live.health import end_heartbeat
 from catalyst.live.house_exchange import house_exchange
 from catalyst.live.journal import Journal
@@ -158,7 +159,9 @@ async def _run(
     else:
         clock = WallClock(lambda: broker.clock_ns(), tell=tell)  # noqa: PLW0108 - opened below
     speed = getattr(clock, "speed", 1.0)
-    broker = opened(settings, endpoint=endpoint, keys=keys, speed=speed, note=tell)
+    broker = opened(
+        settings, endpoint=endpoint, keys=keys, speed=speed, note=tell, now_ns=clock.now_ns
+    )
     account = broker.account().number
     state = settings.catalyst_home / "state"
     run = Run(
@@ -177,6 +180,9 @@ async def _run(
         Journal.open(database, account) as journal,
         closing(Cache(services.redis_url, owner=True, absent=services.redis_error)) as cache,
     ):
+        by_hand = journal_hand_acts(state, journal, at_ns=clock.now_ns())
+        if by_hand:
+            tell(f"{by_hand} acts by hand were taken into the journal; entries are paused")
         coordinator = Coordinator(
             Plan(
                 asked.params,
