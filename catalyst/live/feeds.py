@@ -22,6 +22,7 @@ from catalyst.live.market_socket import MarketSocket
 from catalyst.live.market_source import MarketSource
 from catalyst.live.news_reader import NewsReader
 from catalyst.live.news_stream import NewsFeed
+from catalyst.live.news_vendors import NewsVendor
 from catalyst.live.threads import in_thread
 from catalyst.strategy.values import Grid
 
@@ -57,6 +58,7 @@ async def open_feeds(
     streamed: str = STREAMED,
     seen_bars: Iterable[BarArrival] = (),
     seen_news: Iterable[Mapping[str, Any]] = (),
+    vendors: Sequence[NewsVendor] = (),
     tell: Callable[[str], None] = _nothing,
 ) -> AsyncIterator[Feeds]:
     """Open both streams, ask for what was missed, and keep both going until the block ends.
@@ -84,6 +86,8 @@ async def open_feeds(
         Timeframe of the stream's bars; a paper exchange's clock tells its own.
     seen_bars, seen_news
         What an earlier process of this session saw, from the journal: it is not seen again.
+    vendors
+        Further sources of news, from `catalyst.live.news_vendors`: only where time is real.
     tell
         Told, in a sentence, what changes for the worse or better.
 
@@ -147,6 +151,7 @@ async def open_feeds(
             ("news", news.run()),
             ("news-gaps", news.gaps.run()),
             ("news-looks", _keep_looking(news)),
+            *((one.name, news.ask_now_and_then(one, every_s=one.every_s)) for one in vendors),
         )
     ]
     for task in tasks:
@@ -160,6 +165,8 @@ async def open_feeds(
             raise broken[0] from None
         raise
     finally:
+        clock.forget(bars)
+        clock.forget(news)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import datetime as dt
 import threading
 import time
@@ -20,6 +22,8 @@ from catalyst.live.news_reader import NewsReader, Report, Tally
 from catalyst.live.threads import in_thread
 
 _OVERLAP_NS = 15 * MINUTE_NS
+# Other vendors publish what they date hours ago.
+_LATE_NS = 6 * 60 * MINUTE_NS
 _DAY_NS = 24 * 60 * MINUTE_NS
 _EVERY_NS = MINUTE_NS
 # A stream may be open and mute, and a quiet hour looks the same: REST is asked all the same.
@@ -189,7 +193,8 @@ class NewsFeed:
                 self._stream_poll = self._new_poll(f"{self.source.name} stream")
             article = {name: _plain(value) for name, value in message.items() if name != "T"}
             said_ns = max(_instant(article, "created_at"), _instant(article, "updated_at"))
-            self._wait(article, self.clock.arrival_ns(said_ns), self._stream_poll)
+            arrived_ns = self.clock.arrival_ns(said_ns)
+            self._wait(article, arrived_ns, self._stream_poll, provider=self.source.name)
 
     def drain(self, asof_ns: int) -> list[dict[str, Any]]:
         """Give the rows that became known by an instant, each once; any thread may ask.
@@ -209,6 +214,16 @@ class NewsFeed:
         """Give what the questions answered since the last call brought; after `drain`."""
         found, self._collected = tuple(self._collected), []
         return found
+
+    async def ask_now_and_then(self, source: NewsSource, *, every_s: float) -> None:
+        """Ask another source for ever; what it lacks or refuses is counted, and kills nothing."""
+        since_ns = self.begin_ns - _DAY_NS
+        while True:
+            now_ns = self.clock.now_ns()
+            with contextlib.suppress(CatalystError):
+                await self._ask_source(source, since_ns, now_ns)
+                since_ns = now_ns - _LATE_NS
+            await asyncio.sleep(every_s)
 
     async def look(self) -> None:
         """Read ahead, ask REST every minute, tell what changed; to be called now and then."""
@@ -260,10 +275,12 @@ class NewsFeed:
         for poll, tally in tallies.items():
             self._count(poll, tally)
 
-    def _wait(self, article: Mapping[str, Any], arrived_ns: int, poll: int) -> None:
+    def _wait(
+        self, article: Mapping[str, Any], arrived_ns: int, poll: int, *, provider: str
+    ) -> None:
         with self._taking:
             known_ns = max(arrived_ns, _instant(article, "created_at"), self._floor_ns + 1)
-            self._pending.append(Report(known_ns, poll, self.source.name, article))
+            self._pending.append(Report(known_ns, poll, provider, article))
 
     def _new_poll(self, source: str) -> int:
         self._poll += 1
@@ -275,22 +292,23 @@ class NewsFeed:
         self._collected.append(Collected(source, asked_ns, *tally))
 
     async def _ask(self, since_ns: int, now_ns: int) -> None:
-        poll = self._new_poll(f"{self.source.name} rest")
+        await self._ask_source(self.source, since_ns, now_ns)
+
+    async def _ask_source(self, source: NewsSource, since_ns: int, now_ns: int) -> None:
+        poll = self._new_poll(f"{source.name} rest")
         span = Span(since_ns, now_ns + 1)
         try:
-            found = await in_thread(lambda: list(self.source.articles(span)), name="news-backfill")
+            found = await in_thread(lambda: list(source.articles(span)), name="news-backfill")
         except CatalystError as error:
-            asked_ns = self._asked[poll][1]
-            self._collected.append(
-                Collected(f"{self.source.name} rest", asked_ns, 0, 0, 0, 0, 1, str(error))
-            )
+            name, asked_ns = self._asked.pop(poll)
+            self._collected.append(Collected(name, asked_ns, 0, 0, 0, 0, 1, str(error)))
             raise
         if not found:
             self._count(poll, Tally(0, 0, 0, 0))
         arrived_ns = self.clock.now_ns()
         for article in found:
             plain = {name: _plain(value) for name, value in article.items()}
-            self._wait(plain, arrived_ns, poll)
+            self._wait(plain, arrived_ns, poll, provider=source.name)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - what msgpack or JSON hold
