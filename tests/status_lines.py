@@ -60,6 +60,7 @@ FULL = s.Status(
     ),
     events=(
         s.EventLine("2023-10-02T10:35:02-04:00", "bought 120 AAPL at 171.21 [entry]"),
+        s.EventLine("2023-10-02T10:35:02-04:00", "bought 120 AAPL at 171.21 [entry]"),
         s.EventLine("2023-10-02T10:30:01-04:00", "decided: 38 candidates, 3 signals, 1 intent"),
     ),
 )

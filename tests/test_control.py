@@ -164,11 +164,18 @@ def test_a_flatten_asks_first_and_where_nobody_can_answer_it_wants_yes(say: Say)
     assert "say --yes" in err
 
 
+def test_where_nothing_ever_traded_there_is_nothing_to_resume(say: Say) -> None:
+    code, _, err = say("resume")
+
+    assert code == 2
+    assert "nothing has traded here yet" in err
+
+
 def test_a_pause_without_a_database_says_what_else_to_do(
     say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", NOBODY)
-    code, _, err = say("pause")
+    code, _, err = say("pause", "--account", "PA1")
 
     assert code == 1
     assert "pause needs the database" in err

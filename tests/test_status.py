@@ -163,7 +163,7 @@ def test_shares_of_an_entry_that_was_closed_are_shown(books: Books, tmp_path: Pa
         ([("stop", 6), ("stop", 4)], True, True, Protected.RESTING),
         ([("stop", 6), ("stop", 4)], False, False, Protected.RESTING),
         ([("stop", 6)], True, True, Protected.NONE),
-        ([("stop", 6), ("market", 4)], True, True, Protected.WATCHED),
+        ([("stop", 6), ("market", 4)], False, True, Protected.LEAVING),
         ([("limit", 10)], True, True, Protected.NONE),
         ([], True, False, Protected.WATCHED),
         ([], False, False, Protected.NONE),
@@ -277,7 +277,7 @@ def test_one_that_was_stopped_needs_nobody_and_one_that_was_killed_does(
 
     assert (stopped.state, stopped.needs) == (Running.STOPPED, ())
     assert killed.state is Running.STOPPED
-    assert "trading is dead: the process ended without being stopped" in killed.needs
+    assert killed.needs == ("trading is dead: the process ended unasked",)
 
 
 def test_incident_08_a_part_without_a_sign_of_life_for_a_minute_is_dead(

@@ -25,7 +25,7 @@ TOLD = (
     "38 ████████████████████████ have news",
     "24 has a catalyst score below the minimum",
     "redis: Redis refused the password of REDIS_URL",
-    "bought 120 AAPL at 171.21 [entry]",
+    "bought 120 AAPL at 171.21 [entry] (2 times)",
 )
 STOPPED = Status(Running.STOPPED, "nothing has traded here yet; start it by `catalyst live`")
 
@@ -64,6 +64,7 @@ def test_what_a_symbol_or_a_message_says_never_reaches_the_terminal_as_a_command
         ),
         (Protection(Protected.WATCHED, ("9.80",), ()), "watched · stop 9.80"),
         (Protection(Protected.WATCHED), "watched"),
+        (Protection(Protected.LEAVING), "leaving"),
         (Protection(Protected.NONE, (), ("11",)), "UNPROTECTED"),
     ],
 )

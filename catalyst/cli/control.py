@@ -105,15 +105,15 @@ def _switch(command: str, account: str | None, wait: float, *, as_json: bool) ->
     from catalyst.live.reach import reach
 
     with reach(settings(), account) as reached:
-        if reached.database is None:
-            raise ServiceError(
-                f"{command} needs the database: {reached.no_database}; to have nothing more "
-                "traded, stop the process (its protective orders stay at the broker) or flatten"
-            )
         if not reached.account:
             raise InputError(
                 f"nothing has traded here yet, so there is nothing to {command}; start it by "
-                "`catalyst live`, or name one by --account"
+                "`catalyst live`, or name an account by --account"
+            )
+        if reached.database is None:
+            raise ServiceError(
+                f"{command} needs the database: {reached.no_database}; without it, stopping the "
+                "process leaves its protective orders at the broker, and `catalyst flatten` works"
             )
         _tell(_asked(reached, command, wait), as_json=as_json)
 

@@ -19,6 +19,7 @@ from catalyst.live import cache_keys
 from catalyst.live.cache import Cache
 from catalyst.live.database import Database
 from catalyst.live.events import from_payload
+from catalyst.live.hand_acts import flattened_by_hand
 from catalyst.live.health import Health, read_health, read_limits
 from catalyst.live.protection import Covered, protection_of
 from catalyst.live.reach import Reached
@@ -214,7 +215,12 @@ class _Reader:
         if not status.session:
             return "nothing has traded on this account yet; start it by `catalyst live`"
         how = "was stopped" if ended else "ended without being stopped"
-        return f"{what} {how}; this is what is known last, start it again by `catalyst live`"
+        acts = flattened_by_hand(self._reached.state, self._account)
+        by_hand = f", then flattened by hand ({acts[-1].text})" if acts else ""
+        return (
+            f"{what} {how}{by_hand}; this is what the journal knows, start it again by "
+            "`catalyst live`"
+        )
 
 
 class _Ask:
@@ -246,12 +252,12 @@ def _running(ask: _Ask, *, alive: bool) -> Running:
 def _services(health: Health, *, alive: bool, ended: bool) -> dict[str, ServiceLine]:
     if alive or ended or not health.services:
         return health.services
-    # The lock is free, so the process is gone, however fresh its last words are.
-    gone = "the process ended without being stopped"
-    return {
-        name: replace(line, status="dead", error=gone if name == "trading" else "")
-        for name, line in health.services.items()
-        if name not in {"postgresql", "redis"}
+    # The lock is free, so the process is gone, however fresh its last words are; said once.
+    stopped = {name: replace(line, status="stopped") for name, line in health.services.items()}
+    return stopped | {
+        "trading": replace(
+            health.services["trading"], status="dead", error="the process ended unasked"
+        )
     }
 
 

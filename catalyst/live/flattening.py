@@ -113,9 +113,13 @@ class Flattening:
         working = tuple(one for one in listed if not one.status.final)
         ours = {one.symbol for one in working if self._rests(one)}
         there = {one.broker_id for one in working}
+        awake = {one.symbol for one in working if one.status is not OrderStatus.HELD}
         for order in working:
-            # A leg goes with the order that it hangs on.
-            asked = order.status is OrderStatus.PENDING_CANCEL or order.parent_id in there
+            # A leg goes with the order that it hangs on, a sleeping one with the one that works.
+            hangs = order.parent_id in there or (
+                order.status is OrderStatus.HELD and order.symbol in awake
+            )
+            asked = hangs or order.status is OrderStatus.PENDING_CANCEL
             if not asked and not self._rests(order):
                 self._cancel(order)
         held = self._broker.positions()

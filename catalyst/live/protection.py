@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from catalyst.live.status import Protected, Protection
@@ -38,16 +38,21 @@ def protection_of(
     Returns
     -------
     Protection
-        ``RESTING`` if stops cover every share. Else, with a process that looks on every bar,
-        ``WATCHED`` outside regular hours, and where market orders are leaving with the rest;
-        ``NONE`` otherwise.
+        ``RESTING`` if stops cover every share, ``LEAVING`` if market orders sell the rest,
+        ``WATCHED`` outside regular hours if a process looks on every bar, else ``NONE``.
     """
-    stops = tuple(one.price for one in orders if one.kind in _STOPS)
-    targets = tuple(one.price for one in orders if one.kind == "limit")
+    stops = _prices(one for one in orders if one.kind in _STOPS)
+    targets = _prices(one for one in orders if one.kind == "limit")
     stopped = sum(one.quantity for one in orders if one.kind in _STOPS)
     leaving = sum(one.quantity for one in orders if one.kind == "market")
     if stopped >= held:
         return Protection(Protected.RESTING, stops, targets)
-    if watching and (not is_regular or stopped + leaving >= held):
+    if stopped + leaving >= held:
+        return Protection(Protected.LEAVING, stops, targets)
+    if watching and not is_regular:
         return Protection(Protected.WATCHED, stops, targets)
-    return Protection(Protected.NONE, stops, targets, held - min(held, stopped))
+    return Protection(Protected.NONE, stops, targets, held - stopped)
+
+
+def _prices(orders: Iterable[Covered]) -> tuple[str, ...]:
+    return tuple(sorted((one.price for one in orders), key=float))

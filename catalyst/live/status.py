@@ -21,11 +21,13 @@ class Running(Enum):
 class Protected(Enum):
     """Name what keeps a position from losing without end.
 
-    ``RESTING`` stops lie at the broker for every share; ``WATCHED``: outside regular hours, or
-    while an exit works, this process looks on every bar; ``NONE``: nothing does, someone must.
+    ``RESTING``: stops lie at the broker for every share; ``LEAVING``: orders at the market sell
+    what no stop covers; ``WATCHED``: outside regular hours a process looks on every bar; ``NONE``:
+    nothing does, someone must.
     """
 
     RESTING = "resting"
+    LEAVING = "leaving"
     WATCHED = "watched"
     NONE = "none"
 
@@ -52,8 +54,8 @@ class Protection:
             for name, prices in (("stop", self.stops), ("target", self.targets))
             if prices
         ]
-        watched = ["watched"] if self.kind is Protected.WATCHED else []
-        return " · ".join([*watched, *levels])
+        how = [] if self.kind is Protected.RESTING else [self.kind.value]
+        return " · ".join([*how, *levels])
 
 
 @dataclass(frozen=True)

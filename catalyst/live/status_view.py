@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -24,7 +25,12 @@ _STATES = {
     Running.STOPPED: "bold red",
 }
 _HEALTH = {"healthy": "green", "degraded": "yellow", "dead": "bold red", "stopped": "dim"}
-_PROTECTION = {Protected.RESTING: "green", Protected.WATCHED: "yellow", Protected.NONE: "bold red"}
+_PROTECTION = {
+    Protected.RESTING: "green",
+    Protected.LEAVING: "cyan",
+    Protected.WATCHED: "yellow",
+    Protected.NONE: "bold red",
+}
 _MARKETS = {
     "pre_market": "pre-market",
     "regular": "regular hours",
@@ -264,8 +270,11 @@ def _events(status: Status) -> Section | None:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(ratio=1)
-    for one in status.events[:_MOST_EVENTS]:
-        grid.add_row(_clock(one.at), Text(shown(one.text, longest=200)))
+    # The two halves of an entry say the same at the same time.
+    told = [(one.at, one.text) for one in status.events]
+    for (at, text), same in itertools.islice(itertools.groupby(told), _MOST_EVENTS):
+        count = len(list(same))
+        grid.add_row(_clock(at), Text(shown(text, longest=200) + f" ({count} times)" * (count > 1)))
     return ("what happened last", grid)
 
 
