@@ -88,8 +88,7 @@ def _cancel(order: BrokerOrder, serves: Order, mirror: Mirror, at: Situation, ou
         if at.now_ns - (asked_ns or order.updated_ns) >= _ASK_NS:
             out.acts.append(Ask(order.broker_id))
         return
-    if order.parent_id and order.status is OrderStatus.HELD:
-        # It goes with its parent.
+    if order.status is OrderStatus.HELD and _goes_with_another(order, mirror):
         return
     out.acts.append(
         Intent(
@@ -103,6 +102,15 @@ def _cancel(order: BrokerOrder, serves: Order, mirror: Mirror, at: Situation, ou
             target_broker_id=order.broker_id,
             signal_id=serves.signal_id,
         )
+    )
+
+
+def _goes_with_another(leg: BrokerOrder, mirror: Mirror) -> bool:
+    """Tell whether a sleeping leg ends with its parent or its other leg; left alone, it doesn't."""
+    return any(
+        o.broker_id == leg.parent_id or (o.parent_id == leg.parent_id != "")
+        for o in mirror.orders.values()
+        if not o.status.final and o.status is not OrderStatus.HELD
     )
 
 
@@ -217,6 +225,11 @@ class _Desk:
             if float(covers.stop_price or "nan") != stop.stop and not touched:
                 self._move(covers, stop)
             return
+        if any(o.kind == "market" for o, _ in mine):
+            # On its way out: nothing protects better.
+            self.out.waiting = True
+            self._clear((o, s) for o, s in mine if o.kind != "market")
+            return
         if any(s.leg in (leg, -1) for _, s in self.entering):
             # Still filling: its legs wake with it, or it is cancelled above.
             self.out.waiting = True
@@ -302,14 +315,23 @@ class _Desk:
         return f"{order_id}-{self.mirror.generation(order_id)}"
 
     def _send_simple(self, wanted: Order, shares: int) -> None:
-        # A plain sale beside a working order of the same symbol is refused, as a wash trade or for
-        # want of free shares: it waits until all of them have ended.
-        ours = {o.broker_id for o, s in self.leaving if s.order_id == wanted.order_id}
-        if any(o.broker_id not in ours for o in self.mirror.live_of_symbol(self.symbol)) and (
-            wanted.kind is Kind.MARKET or wanted.leg < 0
-        ):
-            self.out.waiting = True
-            return
+        # A plain sale is refused beside a working order of the other side, as a wash trade, and for
+        # want of free shares: an exit of all waits until everything of ours has ended, that of a
+        # half for what buys. Nobody knows when a stranger's order ends: the broker may say no.
+        if wanted.kind is Kind.MARKET or wanted.leg < 0:
+            in_the_way = [
+                (o, self.mirror.serves[o.broker_id])
+                for o in self.mirror.live_of_symbol(self.symbol)
+                if o.broker_id in self.mirror.serves
+                and self.mirror.serves[o.broker_id].order_id != wanted.order_id
+                and (wanted.leg < 0 or o.side is not wanted.side)
+            ]
+            for order, serves in in_the_way:
+                self.out.waiting = True
+                if serves.role is Role.ENTRY and serves.entry_id == self.entry.entry_id:
+                    _cancel(order, serves, self.mirror, self.at, self.out)
+            if in_the_way:
+                return
         if shares > 0 and self._may_send(wanted.order_id):
             request = simple_request(
                 wanted,
