@@ -220,6 +220,28 @@ def test_what_is_pending_is_worked_off_once_however_often_it_is_interrupted(
     assert seqs == [1, 2, 3, 4]
 
 
+def test_an_event_that_leaves_no_rows_leaves_an_alert_and_holds_up_nothing(
+    postgres: SecretStr,
+) -> None:
+    sql = "SELECT rule, text FROM notification.alerts WHERE account_id = %s"
+    log = "SELECT seq FROM logging.workflow_log WHERE account_id = %s ORDER BY seq"
+    with journal_in(postgres) as (database, journal):
+        broken = decided(signals=[signal(stop=None)])
+        journal.append([opened(), broken, Missed(NOW, "x")], at_ns=NOW)
+        journal.project_pending()
+        [alert] = rows_of(database, journal, sql)
+        told = [seq for (seq,) in rows_of(database, journal, log)]
+        before = derived(postgres, journal.account_id)
+        journal.close()
+        rebuild(database, journal.account_id)
+        after = derived(postgres, journal.account_id)
+
+    assert alert[0] == "not_projected"
+    assert alert[1].startswith("event 2 (decided) left no rows: a signal of AAA has stop_loss None")
+    assert told == [1, 3]
+    assert after == before
+
+
 def _killed(database: Database, account: str) -> None:
     with database.connection() as connection:
         project_later(connection, account, limit=3)

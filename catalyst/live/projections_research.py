@@ -159,6 +159,10 @@ def _signal(asof_ns: int, signal: Json, names: Json) -> Json:
     return {
         **{key: signal[key] for key in _SIGNAL},
         "decided_ns": asof_ns,
+        # A weighted sum of hundreds may be one bit above a hundred.
+        "confidence": min(signal["confidence"], 100.0),
+        # The target of a short of a cheap share may lie below nothing: it can't be reached.
+        **{name: _above_nothing(signal[name]) for name in ("target_1", "target_2")},
         "signal_type": kind,
         "side": side,
         "recommended_entry": signal["entry"],
@@ -170,6 +174,10 @@ def _signal(asof_ns: int, signal: Json, names: Json) -> Json:
         "news_ids": [f"{one:016x}" for one in signal["news_ids"]],
         "rule": None if signal["rule"] == Reason.PASSED.label else signal["rule"],
     }
+
+
+def _above_nothing(price: float | None) -> float | None:
+    return price if price is not None and price > 0 else None
 
 
 def _reward(signal: Json) -> float | None:

@@ -41,7 +41,8 @@ def check_signal(row: Mapping[str, Any]) -> None:
     _one_of(row, "signal", "signal_type", _SIGNALS)
     _within(row, "signal", "confidence", 0, 100)
     if row["signal_type"] in _SIDES:
-        _positive(row, "signal", ("recommended_entry", "stop_loss", "target_1"))
+        _positive(row, "signal", ("recommended_entry", "stop_loss"))
+        _positive(row, "signal", ("target_1", "target_2"), or_none=True)
 
 
 def check_trade(row: Mapping[str, Any]) -> None:
