@@ -161,14 +161,14 @@ def compare(finals: Finals, variants: Sequence[Params]) -> set[str]:
 
 
 def test_intraday_trials_trade_as_their_replays_do() -> None:
-    variants = drawn(SPEC, 20, seed=5)
+    variants = drawn(SPEC, 12, seed=5)
     reasons = compare(recorded(small_lake(), variants[0], first=-3), variants)
 
     assert reasons == {role.label for role in Role} - {"entry", "manual"}
 
 
 def test_daily_trials_trade_as_their_replays_do() -> None:
-    variants = drawn(DAILY, 40, seed=2)
+    variants = drawn(DAILY, 20, seed=2)
     reasons = compare(recorded(daily_lake(), variants[0], first=-50), variants)
 
     assert reasons >= {"stop", "target_1", "trailing_stop", "news_reversal", "time_stop"}
