@@ -9,6 +9,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from catalyst.data.calendar import day_to_date
@@ -369,11 +370,9 @@ class Coordinator:
         )
         await in_thread(lambda: export_session(inputs, day, self.plan.root), name="lake")
         self.tell(f"the session of {day} is closed, and what was seen is kept in {self.plan.root}")
-        account_id, ends_ns = self.journal.account_id, self.clock.now_ns()
-        for sentence in await in_thread(
-            lambda: summary_of(self.database, account_id, began_ns=session.pre_ns, now_ns=ends_ns),
-            name="summary",
-        ):
+        summary = partial(summary_of, self.database, self.journal.account_id)
+        span = {"began_ns": session.pre_ns, "now_ns": self.clock.now_ns()}
+        for sentence in await in_thread(lambda: summary(**span), name="summary"):
             self.tell(sentence)
         if self.after_session is not None:
             await in_thread(lambda: self.after_session(str(day)), name="after")  # type: ignore[misc]
