@@ -226,6 +226,19 @@ def test_a_pace_goes_on_where_a_restarted_exchange_stood() -> None:
     assert 0 <= pace.now_ns() - sessions[1].open_ns < 10**9
 
 
+def test_a_pace_that_waits_stands_until_it_is_begun() -> None:
+    sessions = exchange(small_lake()).sessions
+    pace = Pace(sessions, 1e6, waits=True)
+    pace.start(sessions[0].pre_ns)
+    time.sleep(0.02)
+    stood = pace.now_ns()
+    pace.begin()
+    time.sleep(0.02)
+
+    assert stood == sessions[0].pre_ns
+    assert pace.now_ns() > stood
+
+
 def test_a_fault_strikes_as_often_as_it_is_told_after_as_many_as_it_skips() -> None:
     faults = Faults((Fault("request", "drop", path="/v2/orders", skip=1, count=2),))
     paths = ["/v2/orders", "/v2/orders/1", "/v2/clock", "/v2/orders", "/v2/orders"]

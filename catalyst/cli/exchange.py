@@ -44,6 +44,9 @@ def command(
     nights: Annotated[
         bool, typer.Option("--nights", help="Let the time between sessions run, too.")
     ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Let time stand until somebody subscribes to bars.")
+    ] = False,
     cash: Annotated[
         float | None, typer.Option(min=1, help="Initial cash of an account, USD.")
     ] = None,
@@ -81,6 +84,7 @@ def command(
         cash_micro=to_micro(params.risk.initial_equity_usd if cash is None else cash),
         speed=speed,
         nights=nights,
+        waits=wait,
         faults=faults,
         state=state,
     )

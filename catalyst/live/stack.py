@@ -125,13 +125,14 @@ def _place(
         "--timeframe": asked.timeframe,
         "--speed": f"{asked.speed:g}",
         "--variant": "spec",
+        "--wait": None,
         "--cash": f"{asked.params.risk.initial_equity_usd:g}",
     }
     if asked.start is not None:
         arguments["--start"] = str(asked.start)
     if asked.symbols is not None:
         arguments["--symbols"] = ",".join(asked.symbols)
-    text = "|".join(f"{k}={v}" for k, v in arguments.items() if k != "--speed")
+    text = "|".join(f"{k}={v}" for k, v in arguments.items() if k not in ("--speed", "--wait"))
     name = f"{asked.account}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
     exchange = house_exchange(settings.catalyst_home / "state", name, arguments)
     if exchange.found:

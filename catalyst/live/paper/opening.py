@@ -43,6 +43,8 @@ class Opening:
         Seconds of exchange time a second; 0 is stepped from outside.
     nights
         Whether the time between sessions runs too.
+    waits
+        Whether time stands until somebody subscribes to bars.
     faults, state
         Files, None for none.
     """
@@ -56,6 +58,7 @@ class Opening:
     cash_micro: int
     speed: float
     nights: bool = False
+    waits: bool = False
     faults: Path | None = None
     state: Path | None = None
 
@@ -107,7 +110,11 @@ def opened_floor(opening: Opening) -> Floor:
         log.restore(exchange)
     if opening.faults is not None:
         exchange.faults.add(faults_of(_plan(opening.faults)))
-    pace = Pace(exchange.sessions, opening.speed, opening.nights) if opening.speed else None
+    pace = None
+    if opening.speed:
+        # Books that go on were left by somebody who may still hold something: their time runs.
+        waits = opening.waits and exchange.now_ns <= exchange.sessions[0].pre_ns
+        pace = Pace(exchange.sessions, opening.speed, opening.nights, waits)
     return Floor(exchange, pace, log)
 
 

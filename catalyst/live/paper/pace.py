@@ -21,16 +21,19 @@ class Pace:
         Seconds of exchange time a second; positive.
     nights
         Whether the time between sessions runs too; else it is jumped over.
+    waits
+        Whether time stands still until `begin`.
     """
 
     sessions: list[Session]
     speed: float
     nights: bool = False
+    waits: bool = False
     _started: float = field(init=False, default=0.0)
     _passed_ns: int = field(init=False, default=0)
 
     def start(self, at_ns: int) -> None:
-        """Let time run from an instant."""
+        """Let time run from an instant, or stand at it until `begin`."""
         self._started = time.monotonic()
         self._passed_ns = 0
         for first, last in self._spans():
@@ -39,9 +42,15 @@ class Pace:
                 return
             self._passed_ns += last - first
 
+    def begin(self) -> None:
+        """Let time run that has waited; it changes nothing where it runs."""
+        if self.waits:
+            self.waits, self._started = False, time.monotonic()
+
     def now_ns(self) -> int:
         """Return the exchange's time now."""
-        gone = self._passed_ns + round((time.monotonic() - self._started) * self.speed * 1e9)
+        run_s = 0.0 if self.waits else time.monotonic() - self._started
+        gone = self._passed_ns + round(run_s * self.speed * 1e9)
         spans = self._spans()
         for first, last in spans:
             if gone <= last - first:

@@ -134,6 +134,8 @@ async def _data_stream(socket: WebSocket, floor: Floor, stream: str) -> None:
                 await say({"T": "error", "code": 401, "msg": "not authenticated"})
             elif action in ("subscribe", "unsubscribe"):
                 _subscribe(line, message, add=action == "subscribe")
+                if message.get("bars") and floor.pace is not None:
+                    floor.pace.begin()
                 told = {c: sorted(line.topics.get(c, ())) for c in _channels(stream)}
                 frame = encoded([{"T": "subscription", **told}], packed=packed)
                 line.queue.put_nowait(frame)
