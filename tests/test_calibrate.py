@@ -26,14 +26,14 @@ from catalyst.research.null_worlds import KINDS, SimulatedSize
 from catalyst.research.world_search import EXITS, OPENED, SIMULATED, Search, World, search_world
 
 RUNNER = CliRunner()
-#: Few variants and few scans.
-SMALL = Search(("spec", "news_only"), (*OPENED, "screen.scan_minutes=60"), EXITS[:1])
-#: A world of daily bars takes a third of the time of an intraday one.
+#: Two variants with few scans.
+SMALL = Search(("spec", "news_only"), (*OPENED, "screen.scan_minutes=60"), ())
+#: Two trials of one variant, for worlds of daily bars, which take a third as long.
 DAILY = Search(("news_only",), OPENED, EXITS[:1])
 TINY = World(
     SIMULATED,
     5,
-    replace(SMALL, variants=("news_only",), sweep=()),
+    replace(SMALL, variants=("news_only",)),
     size=SimulatedSize(symbols=8, sessions=12),
 )
 
@@ -71,7 +71,7 @@ def test_ten_worlds_without_an_edge_are_not_claimed_too_often() -> None:
 
 
 def test_a_world_is_searched_with_a_ledger_of_its_own() -> None:
-    assert ten().worlds["trials"].to_list() == [3] * 4 + [2] * 6
+    assert ten().worlds["trials"].to_list() == [2] * 10
 
 
 def test_a_large_planted_edge_is_claimed_by_both_legs() -> None:
