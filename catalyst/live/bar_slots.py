@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
-
-import numpy as np
 
 from catalyst.data import calendar
 from catalyst.data.bar_rules import MAX_PRICE_USD, MAX_VOLUME_SHARES
@@ -203,7 +203,15 @@ class BarSlots:
 
 def session_place(ns: int) -> int:
     """Find the session whose extended hours contain an instant: its position, -1 for none."""
-    return int(calendar.sessions().containing(np.array([ns], np.int64))[0])
+    begins, ends = _hours()
+    place = bisect_right(begins, ns) - 1
+    return place if place >= 0 and ns < ends[place] else -1
+
+
+@cache
+def _hours() -> tuple[list[int], list[int]]:
+    every = calendar.sessions()
+    return every.pre_ns.tolist(), every.post_ns.tolist()
 
 
 def _sum(parts: list[Values]) -> Values:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from catalyst.data.feed import Feed
 from catalyst.data.news_batch import news_batch
@@ -18,6 +19,12 @@ from catalyst.strategy.portfolio import Action
 from catalyst.strategy.values import Flags, Floats, Grid, Indices, NewsBatch, Session
 
 NewsRow = Mapping[str, Any]
+
+_KINDS: dict[str, type[np.generic]] = {
+    **{name: np.int64 if name == "ts_ns" else np.float64 for name in ROW_COLUMNS},
+    "known_ns": np.int64,
+    "adjusted": np.int8,
+}
 
 
 @dataclass
@@ -37,13 +44,14 @@ class SeenSource:
 
     feed: Feed
     since_ns: int
-    _bars: list[BarArrival] = field(init=False, default_factory=list)
+    _bars: dict[str, NDArray[Any]] = field(init=False)
     _news: list[NewsRow] = field(init=False, default_factory=list)
     _day: int = field(init=False, default=-1)
     _index: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
         self._index = {name: i for i, name in enumerate(self.feed.names)}
+        self._bars = self._columns(())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,29 +71,26 @@ class SeenSource:
     def begin(self, session: Session) -> None:
         """Begin a session: bars of the one before are the lake's."""
         self._day = session.day
-        self._bars = []
+        self._bars = self._columns(())
 
     def arrived(self, bars: Iterable[BarArrival], news: Iterable[NewsRow]) -> None:
         """Take in what a decision is about to rest on."""
-        self._bars += [bar for bar in bars if bar.symbol in self._index]
+        new = self._columns(bars)
+        joined = {name: np.concatenate([self._bars[name], values]) for name, values in new.items()}
+        # Sorted once when they arrive, and not by each decision anew.
+        order = np.lexsort((joined["known_ns"], joined["ts_ns"], joined["symbol"]))
+        self._bars = {name: values[order] for name, values in joined.items()}
         self._news += news
 
     def bars(self, session: Session, *, grace_ns: int) -> SessionBars:
         """Return the bars of a session that have been seen; see `Feed.bars`."""
         if session.day != self._day:
             return self.feed.bars(session, grace_ns=grace_ns)
-        rows = sorted(self._bars, key=lambda b: (self._index[b.symbol], b.ts_ns, b.known_ns))
-        columns = {
-            name: np.array(
-                [getattr(bar, name) for bar in rows], np.int64 if name == "ts_ns" else np.float64
-            )
-            for name in ROW_COLUMNS
-        }
         return known_bars(
-            np.array([self._index[bar.symbol] for bar in rows], np.int32),
-            columns,
-            known_ns=np.array([bar.known_ns for bar in rows], np.int64),
-            adjusted=np.array([bar.adjusted for bar in rows], np.int8),
+            self._bars["symbol"],
+            {name: self._bars[name] for name in ROW_COLUMNS},
+            known_ns=self._bars["known_ns"],
+            adjusted=self._bars["adjusted"],
             assumed=0,
             n_symbols=len(self.names),
             session=session,
@@ -106,6 +111,14 @@ class SeenSource:
             return self._batch(seen)
         old = self.feed.news(after_ns, min(until_ns, self.since_ns))
         return _joined(old, self._batch(seen))
+
+    def _columns(self, bars: Iterable[BarArrival]) -> dict[str, NDArray[Any]]:
+        own = [bar for bar in bars if bar.symbol in self._index]
+        columns = {
+            name: np.array([getattr(bar, name) for bar in own], kind)
+            for name, kind in _KINDS.items()
+        }
+        return {**columns, "symbol": np.array([self._index[bar.symbol] for bar in own], np.int32)}
 
     def _batch(self, rows: Sequence[NewsRow]) -> NewsBatch:
         return news_batch(news_frame(rows), self._index) if rows else empty_news()
