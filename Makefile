@@ -19,15 +19,18 @@ SUITABLE := import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))
 CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help backtest test notebook mlflow check bench soak browser venv lock clean
+.PHONY: help backtest live test notebook mlflow check bench soak browser venv lock clean
 
 help: ## print this list
 	@echo 'catalyst: backtests for traders who follow news. Targets:'
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
-	@echo 'PYTHON=/path/to/python chooses the interpreter; ARGS="..." is passed on by backtest, test, notebook and mlflow.'
+	@echo 'PYTHON=/path/to/python chooses the interpreter; ARGS="..." is passed on by backtest, live, test, notebook and mlflow.'
 
 backtest: $(COMPLETE) ## replay the strategy over the bundled sample; writes runs/latest
 	@$(BIN)/catalyst backtest --force $(ARGS)
+
+live: $(COMPLETE) ## trade on paper and watch: Alpaca with its keys, else a stack of its own; SPEED=60
+	@exec $(BIN)/catalyst live $(if $(SPEED),--speed $(SPEED)) $(ARGS)
 
 test: $(COMPLETE) ## run the tests
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder $(ARGS)

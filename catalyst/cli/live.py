@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,6 +97,8 @@ def command(
     def tell(text: str) -> None:
         if screen is None:
             typer.echo(text, err=True)
+        else:
+            screen.say(text)
 
     def closed(number: str, day: str) -> None:
         seen.append(day)
@@ -135,11 +138,17 @@ def _prove(account: str, day: str, tell: Callable[[str], None]) -> None:
 
 
 class _Screen:
-    """Draw the account's status while it trades."""
+    """Draw the account's status while it trades, and what is told above it."""
 
     def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(highlight=False, emoji=False)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def say(self, text: str) -> None:
+        self._console.print(text, markup=False, style="dim")
 
     def open(self, services: Services, database: Database, account: str) -> None:
         del database
@@ -154,18 +163,19 @@ class _Screen:
             self._thread.join(5.0)
 
     def _draw(self, services: Services, account: str) -> None:
-        from rich.console import Console
         from rich.live import Live
 
         from catalyst.data.settings import settings
+        from catalyst.errors import CatalystError
         from catalyst.live.account_status import status_of
         from catalyst.live.cache import Cache
         from catalyst.live.reach import reach
         from catalyst.live.status_view import StatusView
 
-        console = Console(highlight=False, emoji=False)
         with reach(settings(), account) as reached:
             cache = Cache(services.redis_url, patience_s=1.0)
-            with Live(console=console, auto_refresh=False) as shown:
+            with Live(console=self._console, auto_refresh=False) as shown:
                 while not self._stop.wait(_REDRAW_S):
-                    shown.update(StatusView(status_of(reached, cache)), refresh=True)
+                    # A database that is away is told above; what was seen last stays.
+                    with suppress(CatalystError):
+                        shown.update(StatusView(status_of(reached, cache)), refresh=True)

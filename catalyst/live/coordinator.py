@@ -26,7 +26,7 @@ from catalyst.live.driver import trade_session
 from catalyst.live.events import Body, Cycle, Found, SessionClosed, SessionOpened
 from catalyst.live.exchange_clock import ExchangeClock, WallClock
 from catalyst.live.feeds import Feeds, open_feeds, stored_series
-from catalyst.live.folding import Folded, fold
+from catalyst.live.folding import fold
 from catalyst.live.hand_acts import flattened_by_hand, put_aside
 from catalyst.live.housekeeping import Housekeeping
 from catalyst.live.journal import Journal
@@ -43,7 +43,7 @@ from catalyst.live.preparation import (
     warmed,
 )
 from catalyst.live.reconcile import Reconciler
-from catalyst.live.recovery import Recovered, recovered
+from catalyst.live.recovery import Recovered, closed_day, opened_day, recovered
 from catalyst.live.seen import SeenSource
 from catalyst.live.session_summary import summary_of
 from catalyst.live.statements import statement
@@ -155,7 +155,7 @@ class Coordinator:
         day = dt.datetime.fromtimestamp(now_ns / _SECOND_NS, dt.UTC).date()
         first = max(day - dt.timedelta(days=1), self.plan.start or day - dt.timedelta(days=1))
         folded = fold(self.database, self.journal.account_id)
-        done = recovered_day(folded)
+        done = closed_day(folded)
         for number in range(30):
             found = session_of(first + dt.timedelta(days=number))
             if found is None or found.post_ns <= now_ns:
@@ -177,9 +177,11 @@ class Coordinator:
         folded = await in_thread(
             lambda: fold(self.database, self.journal.account_id), name="journal"
         )
-        resumed = folded.closed is None and _opened_day(folded) == str(day)
+        resumed = folded.closed is None and opened_day(folded) == str(day)
         since_ns = folded.first_opened.at_ns if resumed and folded.first_opened else 0
         since_ns = since_ns or self.clock.now_ns()
+        taken = "is taken up again" if resumed else "is prepared"
+        self.tell(f"the session of {day} {taken}: history first, then the streams")
         lake = await in_thread(
             lambda: seed_lake(plan.lake, plan.root, day, until_ns=since_ns), name="lake"
         )
@@ -387,14 +389,3 @@ async def listening(broker: BrokerDesk) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-def recovered_day(folded: Folded) -> str:
-    """Return the last day that was closed, ISO; empty for none."""
-    closed = folded.closed
-    return closed.body.day if closed is not None and isinstance(closed.body, SessionClosed) else ""
-
-
-def _opened_day(folded: Folded) -> str:
-    opened = folded.opened
-    return opened.body.day if opened is not None and isinstance(opened.body, SessionOpened) else ""

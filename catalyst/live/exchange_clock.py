@@ -35,8 +35,7 @@ _CHECK_EVERY_NS = 60 * SECOND_NS
 _LONGEST_SLEEP_S = 1.0
 
 
-def _nothing(_: str) -> None:
-    pass
+def _nothing(_: str) -> None: ...
 
 
 @dataclass
@@ -119,7 +118,6 @@ class ExchangeClock:
     def forget(self, receiver: Receiver) -> None:
         """Wait for a receiver no more: it has closed."""
         self._receivers = [one for one in self._receivers if one is not receiver]
-        self._due.pop(id(receiver), None)
         self._bases.pop(id(receiver), None)
 
     def now_ns(self) -> int:
@@ -203,20 +201,18 @@ class ExchangeClock:
     async def _step(self, at_ns: int) -> None:
         if at_ns <= self._now_ns:
             return
-        sent = dict(self._sent)
-        for receiver in self._receivers:
-            known = self._bases.get(id(receiver))
-            if known is None or known[2] != receiver.breaks:
-                base = (receiver.received, sent.get(receiver.kind, 0), receiver.breaks)
-                self._bases[id(receiver)] = base
+        for one in self._receivers:
+            known = self._bases.get(id(one))
+            if known is None or known[2] != one.breaks:
+                base = (one.received, self._sent.get(one.kind, 0), one.breaks)
+                self._bases[id(one)] = base
         self._from_ns, self._now_ns = self._now_ns, at_ns
         self._take(await self._ask(at_ns))
-        for receiver in self._receivers:
+        for one in self._receivers:
             # Counted from one moment on, as orders bring messages between steps, too.
-            count, before, breaks = self._bases[id(receiver)]
-            due = count + self._sent.get(receiver.kind, 0) - before
-            if due > receiver.received:
-                self._due[id(receiver)] = (due, breaks)
+            count, before, breaks = self._bases[id(one)]
+            due = count + self._sent.get(one.kind, 0) - before
+            self._due[id(one)] = (due, breaks)
 
     def _missing(self) -> list[tuple[Receiver, int]]:
         found = []

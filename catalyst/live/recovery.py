@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from catalyst.data.state_codec import state_from
-from catalyst.live.events import Decided, Filled, SessionOpened
+from catalyst.live.events import Decided, Filled, SessionClosed, SessionOpened
 from catalyst.live.fills import fill_of
 from catalyst.live.folding import Folded
 from catalyst.live.mirror import Mirror
@@ -85,3 +85,15 @@ def recovered(folded: Folded, index: Mapping[str, int]) -> Recovered:
         closed=folded.closed is not None,
         paused=folded.paused,
     )
+
+
+def closed_day(folded: Folded) -> str:
+    """Return the last day that was closed, ISO; empty for none."""
+    closed = folded.closed
+    return closed.body.day if closed is not None and isinstance(closed.body, SessionClosed) else ""
+
+
+def opened_day(folded: Folded) -> str:
+    """Return the last day that was opened, ISO; empty for none."""
+    opened = folded.opened
+    return opened.body.day if opened is not None and isinstance(opened.body, SessionOpened) else ""
