@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+import datetime as dt
 import math
 
 import pytest
-from worlds import small_lake
 
-from catalyst.data.feed import Feed
+from catalyst.data.calendar import sessions
 from catalyst.data.series import Series
 from catalyst.live.bar_slots import BarArrival, BarSlots, Values
 from catalyst.strategy.values import Grid
@@ -13,7 +13,7 @@ from catalyst.strategy.values import Grid
 SECOND_NS = 10**9
 MINUTE_NS = 60 * SECOND_NS
 GRACE_NS = 2 * SECOND_NS
-OPEN_NS = Feed.session(small_lake().days("5m")[3]).open_ns
+OPEN_NS = int(sessions(dt.date(2023, 6, 15), dt.date(2023, 6, 15)).open_ns[0])
 END_NS = OPEN_NS + 5 * MINUTE_NS
 FLAT: Values = (10.0, 10.0, 10.0, 10.0, 100.0)
 

@@ -345,7 +345,7 @@ async def _read(socket: MarketSocket) -> None:
 
 async def _at_rest(reached: Callable[[], bool]) -> None:
     """Wait for what takes some seconds of ours, whatever the exchange's time."""
-    for _ in range(1_500):
+    for _ in range(6_000):
         if reached():
             return
         await asyncio.sleep(0.01)

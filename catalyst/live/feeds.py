@@ -28,6 +28,7 @@ from catalyst.strategy.values import Grid
 
 _LOOK_S = 0.05
 _OPEN_S = 15.0
+_CLOSE_S = 5.0
 #: Of the bars that Alpaca streams.
 STREAMED = "1m"
 
@@ -169,7 +170,7 @@ async def open_feeds(
         clock.forget(news)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(tasks, timeout=_CLOSE_S)
 
 
 def stored_series(lake: Lake, timeframe: str, symbols: Sequence[str]) -> Mapping[str, Series]:

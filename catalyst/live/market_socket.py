@@ -135,9 +135,15 @@ class MarketSocket:
             async with asyncio.timeout(_PING_S):
                 # The answer comes after all that was written before.
                 await (await connection.ping())
-        except (WebSocketException, OSError, TimeoutError):
-            while self._connection is connection:  # noqa: ASYNC110 - its reader says when
+        except (WebSocketException, OSError):
+            ends = time.monotonic() + _PING_S
+            while (  # noqa: ASYNC110 - its reader says when
+                self._connection is connection and time.monotonic() < ends
+            ):
                 await asyncio.sleep(_LOOK_S)
+        except TimeoutError:
+            if self._connection is connection:
+                await self.reopen("it answered no ping")
 
     def _lost(self, why: str) -> None:
         if self.subscribed:
