@@ -237,7 +237,7 @@ class _Desk:
         if mine:
             self._clear(mine)
             return
-        if touched or self._through(stop) or self._refused(stop):
+        if touched or self._through(stop) or self._refused(stop, "protect"):
             market = make_order(
                 self.entry, stop.submitted_ns, stop.role, Kind.MARKET, shares, leg=leg
             )
@@ -297,15 +297,16 @@ class _Desk:
     def _through(self, stop: Order) -> bool:
         return not math.isnan(self.mark) and (self.mark - stop.stop) * self.entry.side <= 0
 
-    def _refused(self, stop: Order) -> bool:
+    def _refused(self, stop: Order, purpose: str) -> bool:
         last = _last(self.mirror, stop.order_id)
-        return last is not None and last.status == "refused"
+        return last is not None and last.status == "refused" and last.intent.purpose == purpose
 
     def _may_send(self, order_id: str) -> bool:
         if self.unknown:
             return False
         last, tries = _last(self.mirror, order_id), self.mirror.generation(order_id)
-        if last is None or (last.status != "refused" and tries < _STORM):
+        refused = last is not None and last.status == "refused"
+        if last is None or (tries < _STORM and (not refused or last.intent.purpose == "replace")):
             return True
         # What has to be made again and again is made with growing pauses.
         self.out.later = True
@@ -344,7 +345,7 @@ class _Desk:
     def _move(self, stop: BrokerOrder, wanted: Order) -> None:
         if not self._may_send(wanted.order_id):
             return
-        if self._refused(wanted):
+        if self._refused(wanted, "replace"):
             # What can't be moved is made anew.
             self._clear([(o, s) for o, s in self.leaving if s.leg == wanted.leg])
             return
