@@ -405,13 +405,14 @@ def told(
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
     monkeypatch.setenv("CATALYST_HOME", str(tmp_path))
     settings.cache_clear()
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "lake" / "live-TEST").symlink_to(small_lake().root)
     yield postgres
     settings.cache_clear()
 
 
 def _asked(*words: str) -> Any:  # noqa: ANN401 - of typer's runner
-    line = ["parity", "--account", "TEST", "--own-lake", str(small_lake().root), *words]
-    return CliRunner().invoke(app, line)
+    return CliRunner().invoke(app, ["parity", "--account", "TEST", *words])
 
 
 def test_a_session_comes_back_from_the_journal_as_it_was_decided(told: SecretStr) -> None:

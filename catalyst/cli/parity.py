@@ -39,7 +39,9 @@ def command(
     ] = None,
     own_lake: Annotated[
         Path | None,
-        typer.Option("--own-lake", help="What live saw; default the account's own lake."),
+        typer.Option(
+            "--own-lake", help="Another copy of what live saw; no certificate is written then."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the certificate.")] = False,
 ) -> None:
@@ -59,9 +61,10 @@ def command(
         if reached.database is None:
             raise ServiceError(f"parity reads the journal: {reached.no_database}")
         told = _certify(reached, reached.database, day, vendor_lake, own_lake)
-        path = write_certificate(reached.state, told)
+        # What was found on a lake of somebody's choice is no proof of the session.
+        path = write_certificate(reached.state, told) if own_lake is None else None
     typer.echo(json.dumps(told, indent=2) if as_json else page(told), nl=as_json)
-    typer.echo(f"written to {path}", err=True)
+    typer.echo(f"written to {path}" if path else "not written: --own-lake was given", err=True)
     if told["verdict"] != "identical":
         raise typer.Exit(1)
 
