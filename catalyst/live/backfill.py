@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# Two threads that import it at the same moment find half of it, so it is imported here.
+import alpaca.data.historical  # noqa: F401
+
 from catalyst.data.vendors.alpaca import LIMITS, NAME, Alpaca
 from catalyst.data.vendors.patience import Patience
 from catalyst.data.vendors.protocol import Chunk, Limits, Request, Span

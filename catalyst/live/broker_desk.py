@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -352,3 +352,14 @@ class BrokerDesk:
             raise
         self.silent_since_ns = 0
         return answer
+
+
+@contextlib.asynccontextmanager
+async def listening(broker: BrokerDesk) -> AsyncIterator[None]:
+    """Read the trade stream beside the block."""
+    task = asyncio.create_task(broker.listen(), name="trade-stream")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from catalyst.data.market import Market
 from catalyst.data.state_codec import state_json
 from catalyst.data.version import code_version
 from catalyst.live.alpaca_broker import AlpacaBroker
-from catalyst.live.broker_desk import BrokerDesk
+from catalyst.live.broker_desk import BrokerDesk, listening
 from catalyst.live.cache_feed import CacheFeed
 from catalyst.live.database import Database
 from catalyst.live.driver import trade_session
@@ -34,6 +33,7 @@ from catalyst.live.lake_export import export_session
 from catalyst.live.lake_seed import seed_lake
 from catalyst.live.ledger_writer import LedgerWriter
 from catalyst.live.market_source import MarketSource
+from catalyst.live.news_vendors import NewsVendor
 from catalyst.live.preparation import (
     arrivals,
     beginning,
@@ -79,6 +79,8 @@ class Plan:
         Live's own lake, made if missing.
     start, sessions
         First day, None for now; how many sessions, None for no end.
+    vendors
+        Makes further sources of news for a run's symbols.
     """
 
     params: Params
@@ -89,6 +91,7 @@ class Plan:
     symbols: tuple[str, ...] | None = None
     start: dt.date | None = None
     sessions: int | None = None
+    vendors: Callable[[Sequence[str]], Sequence[NewsVendor]] | None = None
 
 
 @dataclass
@@ -138,6 +141,7 @@ class Coordinator:
     async def run(self) -> None:
         """Trade until the plan is done, or `stop` is set."""
         self.clock.watch(self.broker.stream)
+        await self._keep_last()
         while not self.stop.is_set():
             session = self._next_session()
             if session is None:
@@ -149,6 +153,17 @@ class Coordinator:
             self._done += 1
             if self.plan.sessions is not None and self._done >= self.plan.sessions:
                 return
+
+    async def _keep_last(self) -> None:
+        """Keep what the last closed session saw, if its process ended before it could."""
+        day = closed_day(fold(self.database, self.journal.account_id))
+        if day:
+            await in_thread(lambda: self._export(dt.date.fromisoformat(day)), name="lake")
+
+    def _export(self, day: dt.date) -> None:
+        export_session(
+            inputs_of(self.database, self.journal.account_id, str(day)), day, self.plan.root
+        )
 
     def _next_session(self) -> Session | None:
         now_ns = self.clock.now_ns()
@@ -273,6 +288,7 @@ class Coordinator:
             streamed=self.streamed,
             seen_bars=bars,
             seen_news=news,
+            vendors=plan.vendors(feed.names) if plan.vendors is not None else (),
             tell=self.tell,
         ) as feeds:
             desk = self._desk(session, market, seen, feeds, broker, keeper)
@@ -366,11 +382,7 @@ class Coordinator:
     async def _after(self, session: Session) -> None:
         day = day_to_date(session.day)
         await in_thread(self.journal.project_pending, name="projections")
-        inputs = await in_thread(
-            lambda: inputs_of(self.database, self.journal.account_id, str(day)),
-            name="journal",
-        )
-        await in_thread(lambda: export_session(inputs, day, self.plan.root), name="lake")
+        await in_thread(lambda: self._export(day), name="lake")
         self.tell(f"the session of {day} is closed, and what was seen is kept in {self.plan.root}")
         summary = partial(summary_of, self.database, self.journal.account_id)
         span = {"began_ns": session.pre_ns, "now_ns": self.clock.now_ns()}
@@ -378,14 +390,3 @@ class Coordinator:
             self.tell(sentence)
         if self.after_session is not None:
             await in_thread(lambda: self.after_session(str(day)), name="after")  # type: ignore[misc]
-
-
-@contextlib.asynccontextmanager
-async def listening(broker: BrokerDesk) -> AsyncIterator[None]:
-    """Read the trade stream beside the block."""
-    task = asyncio.create_task(broker.listen(), name="trade-stream")
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -27,6 +27,7 @@ from catalyst.live.health import end_heartbeat
 from catalyst.live.house_exchange import house_exchange
 from catalyst.live.journal import Journal
 from catalyst.live.market_source import market_source
+from catalyst.live.news_vendors import news_vendors
 from catalyst.live.run_file import Run, write_run_file
 from catalyst.live.schema import migrate
 from catalyst.live.services import Services, open_services
@@ -194,6 +195,7 @@ async def _run(
                 asked.symbols,
                 asked.start if here else None,
                 asked.sessions,
+                None if here else lambda names: news_vendors(settings, names, state=state),
             ),
             database,
             journal,
