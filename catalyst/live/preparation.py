@@ -14,6 +14,7 @@ from catalyst.live.database import Database
 from catalyst.live.input_rows import InputRows
 from catalyst.live.input_store import read_inputs
 from catalyst.live.journal_reading import session_span
+from catalyst.live.rehearsal import rehearse
 from catalyst.live.seen import NewsRow, SeenSource
 from catalyst.strategy.ledger import begin
 from catalyst.strategy.params import Params
@@ -76,4 +77,5 @@ def warmed(
     seen.begin(session)
     seen.arrived(bars, news)
     market.warm_up(feed.before(day_to_date(session.day)))
+    rehearse(market, params, session)
     return market
