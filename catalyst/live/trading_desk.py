@@ -122,7 +122,13 @@ class TradingDesk:
             return None
         if idle and not self.broker.pending:
             return None
-        await self.broker.write(self.cycle(asof_ns, "started", ""))
+        # A cycle is begun on disk while what is known is read: nothing is decided before both.
+        _, survey = await asyncio.gather(
+            self.broker.write(self.cycle(asof_ns, "started", "")), self._known(asof_ns)
+        )
+        return tuple(fill for _, fill in self.broker.pending), survey
+
+    async def _known(self, asof_ns: int) -> Survey:
         bars = self.feeds.bars.drain(asof_ns)
         news = await in_thread(lambda: self.feeds.news.drain(asof_ns), name="news")
         self._bars += bars
@@ -134,8 +140,7 @@ class TradingDesk:
             # Only now is everything there that became known before the session.
             self.market.open_session(self.session)
             self.opened = True
-        survey = self.market.survey(asof_ns)
-        return tuple(fill for _, fill in self.broker.pending), survey
+        return self.market.survey(asof_ns)
 
     async def _missed(self, asof_ns: int, why: str) -> None:
         text = f"a decision was missed: {why}; exits at the broker stand, the next instant goes on"
@@ -193,8 +198,12 @@ class TradingDesk:
 
     async def tend(self, until_ns: int) -> None:
         """Do what time and broker ask for until an instant of exchange time."""
+        kept = False
         while True:
-            await self.housekeeping()
+            if not kept or self.clock.now_ns() < until_ns:
+                # A decision that is due waits for no books to be compared.
+                await self.housekeeping()
+                kept = True
             heard = await self.broker.take_updates()
             later = await self.broker.work()
             if self.stopping:
