@@ -23,6 +23,9 @@ from catalyst.live.paper.server import serve
 from catalyst.strategy.params import ExecutionParams
 
 HOST = "127.0.0.1"
+# A third of a bar, within bounds: at hundreds of times the speed a blink of ours is a minute there,
+# and an order that misses its bar for that would be cancelled before it met the next.
+_LEAST_NS, _MOST_NS = 10 * 10**9, 120 * 10**9
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,8 @@ def run(opening: Opening, port: int, tell: Callable[[int, str, str], None]) -> N
 def opened_floor(opening: Opening) -> Floor:
     """Return an exchange ready to be served; what its state file holds has been done again."""
     feed = Feed(opening.lake, opening.timeframe, opening.symbols)
-    terms = Terms(opening.execution, opening.cash_micro)
+    arrival_ns = max(_LEAST_NS, min(feed.grid.timeframe_ns // 3, _MOST_NS))
+    terms = Terms(opening.execution, opening.cash_micro, arrival_ns)
     exchange = PaperExchange(feed, opening.start, opening.n_sessions, terms)
     log = None
     if opening.state is not None:
