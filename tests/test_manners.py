@@ -182,7 +182,7 @@ def test_help_is_whole_on_a_narrow_terminal_and_without_colours(place: Path) -> 
 TOLD_ELSEWHERE = {
     *("audit lookahead", "audit recursion", "backtest", "compare", "data pull", "data sample"),
     *("db migrate", "db rollback", "db version", "flatten", "parity", "pause", "resume"),
-    *("calibrate", "exchange", "learn", "mlflow", "sweep", "walk-forward"),
+    *("calibrate", "exchange", "learn", "live", "mlflow", "sweep", "walk-forward"),
 }
 ANSWERED = {
     "audit": "audit --components ROOT/examples/volume_spike.py --lake LAKE",

@@ -72,6 +72,7 @@ def command(
     ] = False,
 ) -> None:
     """Trade live on paper: the same step as in a backtest, fed by streams and a broker."""
+    from catalyst.data.feed import Feed
     from catalyst.data.settings import settings as environment
     from catalyst.live.stack import Live, run_live
     from catalyst.research.contenders import contender
@@ -80,6 +81,8 @@ def command(
     extent = {**asked.extent, "start": None}
     params = contender(variant, asked.lake, settings=settings or [], **extent)  # type: ignore[arg-type]
     named = asked.extent["symbols"]
+    # A wrong symbol is told before anything is started for it.
+    Feed(asked.lake, asked.timeframe, named)
     live = Live(
         params,
         asked.lake,

@@ -360,6 +360,7 @@ class Coordinator:
 
     async def _close(self, session: Session, desk: TradingDesk, keeper: Housekeeping) -> None:
         broker = desk.broker
+        await desk.keep_rest()
         await keeper.reconciler.work()
         await keeper.reconciler.work()
         state, account = broker.projected(), broker.account

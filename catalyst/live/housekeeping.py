@@ -100,7 +100,10 @@ class Housekeeping:
             self.params.risk.positions_max,
             flatten=self.flatten,
             watch_frac=self.params.execution.watch_frac,
-            held=frozenset(h.symbol for h in self.broker.holdings),
+            # What is ours is known by fills, sooner than any question to the broker tells it.
+            held=frozenset(
+                self.broker.names[e.symbol] for e in self.broker.projected().entries if e.held
+            ),
             foreign=self.reconciler.foreign,
         )
 

@@ -139,7 +139,8 @@ def _place(
     if exchange.found:
         tell(f"the paper exchange at {exchange.url} went on while nobody traded; it is used again")
     held.callback(exchange.stop)
-    return parse_endpoint(exchange.url), Keys(asked.account, asked.account), exchange.url
+    # Other books, another account: one journal must not tell of two.
+    return parse_endpoint(exchange.url), Keys(name, name), exchange.url
 
 
 async def _run(

@@ -78,6 +78,7 @@ class TradingDesk:
     view: MarketView | None = None
     latency_ns: list[int] = field(default_factory=list)
     _limits_told: set[str] = field(default_factory=set)
+    _given: list[tuple[int, Fill]] = field(default_factory=list)
     _bars: list[BarArrival] = field(default_factory=list)
     _news: list[dict[str, Any]] = field(default_factory=list)
 
@@ -126,7 +127,8 @@ class TradingDesk:
         _, survey = await asyncio.gather(
             self.broker.write(self.cycle(asof_ns, "started", "")), self._known(asof_ns)
         )
-        return tuple(fill for _, fill in self.broker.pending), survey
+        self._given = list(self.broker.pending)
+        return tuple(fill for _, fill in self._given), survey
 
     async def _known(self, asof_ns: int) -> Survey:
         bars = self.feeds.bars.drain(asof_ns)
@@ -162,16 +164,14 @@ class TradingDesk:
     ) -> None:
         """Write a decision with what it rests on and its first intents, then carry it out."""
         desk, names = self.broker, self.seen.names
-        consumed = [] if adjustments and not decision.scan else desk.pending
-        if consumed:
-            desk.fills_seq = consumed[-1][0]
+        # What corporate actions do is decided before any fill was asked for.
+        given, self._given = self._given, []
+        if given:
+            desk.fills_seq = given[-1][0]
         told = decision_json(decision, names)
         if self.view is not None and decision.scan:
             told["indicators"] = finalist_indicators(self.view, decision, params=self.params)
-        rows = InputRows(self.timeframe, BarColumns.of(self._bars), self._news)
-        bodies: list[Body] = []
-        if len(rows):
-            bodies.append(Inputs(decision.asof_ns, len(self._bars), len(self._news), rows.digest()))
+        bodies, rows = self._inputs(decision.asof_ns)
         bodies += [
             Decided(
                 decision.asof_ns,
@@ -185,10 +185,24 @@ class TradingDesk:
             *self._limits(decision),
         ]
         desk.state, desk.decided_ns = after, decision.asof_ns
-        if consumed:
-            desk.pending = []
-        self._bars, self._news, self.view = [], [], None
-        await desk.work(bodies, inputs=rows if len(rows) else None)
+        desk.pending = desk.pending[len(given) :]
+        self.view = None
+        await desk.work(bodies, inputs=rows)
+
+    def _inputs(self, asof_ns: int) -> tuple[list[Body], InputRows | None]:
+        rows = InputRows(self.timeframe, BarColumns.of(self._bars), self._news)
+        self._bars, self._news = [], []
+        if not len(rows):
+            return [], None
+        return [Inputs(asof_ns, len(rows.bars), len(rows.news), rows.digest())], rows
+
+    async def keep_rest(self) -> None:
+        """Journal what arrived after the last decision: it is history for the next session."""
+        at_ns = self.session.post_ns
+        self._bars += self.feeds.bars.drain(at_ns)
+        self._news += await in_thread(lambda: self.feeds.news.drain(at_ns), name="news")
+        bodies, rows = self._inputs(at_ns)
+        await self.broker.write(bodies, inputs=rows)
 
     def _limits(self, decision: Decision) -> list[Alert]:
         day = str(day_to_date(self.session.day))
