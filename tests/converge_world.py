@@ -30,6 +30,7 @@ from catalyst.live.fills import fill_of
 from catalyst.live.ledger_writer import LedgerWriter
 from catalyst.live.mirror import Mirror
 from catalyst.live.reconcile import Reconciler
+from catalyst.strategy.clock import is_regular_bar
 from catalyst.strategy.decisions import Decision
 from catalyst.strategy.exchange import Bar
 from catalyst.strategy.ledger import apply_fills, begin
@@ -69,7 +70,7 @@ class World:
     def __init__(self, clock: str = "10:00", *, params: Params = PARAMS) -> None:
         self.params = params
         self.now_ns = at(clock)
-        self.broker = ModelBroker(lambda: self.now_ns)
+        self.broker = ModelBroker(lambda: self.now_ns, regular=self.is_regular)
         self.journal = MemoryJournal()
         self.bars: dict[int, list[Bar]] = {}
         self.prices: dict[int, list[float]] = {}
@@ -146,10 +147,13 @@ class World:
             self.now_ns += SECOND_NS
             await self.turn()
 
+    def is_regular(self) -> bool:
+        return SESSION.open_ns <= self.now_ns < SESSION.close_ns
+
     def situation(self) -> Situation:
         return Situation(
             self.now_ns,
-            SESSION.open_ns <= self.now_ns < SESSION.close_ns,
+            self.is_regular(),
             NAMES,
             self.desk.decided_ns,
             self.no_entries,
@@ -212,7 +216,8 @@ class World:
         for symbol, bars in self.bars.items():
             seen = self.prices.pop(symbol, []) or [bars[-1].close]
             values = (seen[0], max(seen), min(seen), seen[-1])
-            bars.append(Bar(end_ns - BAR_NS, end_ns, *values, 1e6, regular=True))
+            regular = is_regular_bar(SESSION, end_ns - BAR_NS, BAR_NS)
+            bars.append(Bar(end_ns - BAR_NS, end_ns, *values, 1e6, regular))
         fills = tuple(fill for _, fill in self.desk.pending)
         booked = apply_fills(self.desk.state, fills)
         shown = {e.symbol: self.bars[e.symbol] for e in booked.entries}

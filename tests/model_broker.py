@@ -51,6 +51,10 @@ class ModelBroker:
         No events are sent.
     late
         Executions are not told by REST.
+    twice
+        Every event is sent twice.
+    regular
+        Whether it is regular hours: outside them only orders for extended hours fill.
     """
 
     now_ns: Callable[[], int]
@@ -61,6 +65,7 @@ class ModelBroker:
     late: bool = False
     twice: bool = False
     listening: bool = True
+    regular: Callable[[], bool] = lambda: True
     offences: list[str] = field(default_factory=list)
     book: dict[str, BrokerOrder] = field(default_factory=dict)
     executed: list[Execution] = field(default_factory=list)
@@ -231,7 +236,8 @@ class ModelBroker:
         for broker_id in [o.broker_id for o in self._live(symbol)]:
             order = self.book[broker_id]
             shares = min(self._fillable(order), most)
-            if shares > 0 and self._reached(order, Decimal(price)):
+            works = self.regular() or order.extended_hours
+            if shares > 0 and works and self._reached(order, Decimal(price)):
                 most -= shares
                 self._fill(order, shares, price)
 

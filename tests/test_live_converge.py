@@ -610,16 +610,17 @@ STEPS = st.one_of(
 
 @settings(max_examples=60)
 @given(
+    clock=st.sampled_from(["09:20", "10:00"]),
     side=st.sampled_from([1, -1]),
     legs_wait=st.booleans(),
     twice=st.booleans(),
     steps=st.lists(STEPS, max_size=30),
 )
 def test_whatever_a_broker_does_it_ends_with_what_is_wanted_and_never_with_more(
-    side: int, *, legs_wait: bool, twice: bool, steps: list[tuple[Any, ...]]
+    clock: str, side: int, *, legs_wait: bool, twice: bool, steps: list[tuple[Any, ...]]
 ) -> None:
     async def life() -> World:
-        world = World()
+        world = World(clock)
         world.broker.legs_wait, world.broker.twice = legs_wait, twice
         await world.survive(world.enter(0, side))
         await world.survive(world.enter(1, side, shares=1))
@@ -689,6 +690,7 @@ async def _calm(world: World) -> None:
     broker.slow = broker.mute = broker.late = False
     broker.settle()
     broker.heard.put_nowait(None)
+    await world.pass_to(at("09:31"))
     for _ in range(30):
         world.now_ns += 5 * SECOND_NS
         await world.turn()

@@ -227,7 +227,6 @@ class _Desk:
             return
         if any(o.kind == "market" for o, _ in mine):
             # On its way out: nothing protects better.
-            self.out.waiting = True
             self._clear((o, s) for o, s in mine if o.kind != "market")
             return
         if any(s.leg in (leg, -1) for _, s in self.entering):

@@ -207,7 +207,11 @@ class ExchangeClock:
                 base = (one.received, self._sent.get(one.kind, 0), one.breaks)
                 self._bases[id(one)] = base
         self._from_ns, self._now_ns = self._now_ns, at_ns
-        self._take(await self._ask(at_ns))
+        answer = await self._ask(at_ns)
+        self._take(answer)
+        if answer[0].get("ended"):
+            # An exchange's time ends with its last session, and that of whoever closes it doesn't.
+            self._now_ns = max(self._now_ns, at_ns)
         for one in self._receivers:
             # Counted from one moment on, as orders bring messages between steps, too.
             count, before, breaks = self._bases[id(one)]
