@@ -136,7 +136,7 @@ def test_an_entry_decided_longer_ago_than_a_bar_is_stale() -> None:
     assert played(story).wants() == ["withheld AAA stale"] * 2
 
 
-def test_the_limit_of_positions_counts_shares_and_strangers_at_the_broker() -> None:
+def test_incident_06_what_strangers_hold_counts_against_the_limit_of_positions() -> None:
     async def story(world: World) -> None:
         world.broker.shares = {"EEE": 7, "FFF": -3}
         world.positions_max = 3
@@ -152,7 +152,7 @@ def test_the_limit_of_positions_counts_shares_and_strangers_at_the_broker() -> N
     assert world.wants() == ["withheld BBB positions_max"] * 2
 
 
-def test_an_entry_without_an_answer_counts_against_the_limit() -> None:
+def test_incident_06_an_entry_without_an_answer_counts_against_the_limit() -> None:
     async def story(world: World) -> None:
         world.positions_max = 1
         world.broker.next = ["lost", "lost"]
@@ -175,7 +175,7 @@ def test_no_entry_is_made_in_a_symbol_that_a_stranger_holds() -> None:
     assert played(story).wants() == ["withheld AAA foreign_in_symbol"] * 2
 
 
-def test_no_entry_is_made_beside_an_order_that_is_not_ours() -> None:
+def test_incident_07_no_entry_is_made_beside_an_order_at_the_broker() -> None:
     async def story(world: World) -> None:
         await world.enter(0)
         stranger = replace(world.broker.live("AAA")[0], broker_id="z", client_order_id="z")
@@ -255,7 +255,7 @@ def test_legs_left_asleep_by_the_end_of_their_entry_are_cancelled_first() -> Non
 
 @SIDES
 @pytest.mark.parametrize("kind", ["limit", "stop"])
-def test_a_leg_cancelled_by_hand_is_made_again_as_a_pair(side: int, kind: str) -> None:
+def test_incident_03_a_leg_that_is_missing_is_made_again_and_alerted(side: int, kind: str) -> None:
     async def story(world: World) -> None:
         await world.hold(side=side)
         leg = next(o for o in world.broker.live("AAA") if o.kind == kind)
@@ -265,6 +265,7 @@ def test_a_leg_cancelled_by_hand_is_made_again_as_a_pair(side: int, kind: str) -
     world = played(story)
 
     assert as_long(world.works(), side) == PROTECTED
+    assert world.told(Alert) == ["unprotected"]
     assert world.apart() == []
     assert world.broker.order(world.broker.live("AAA")[-1].parent_id)[0].order_class == "oco"
 
@@ -299,7 +300,7 @@ def test_a_stop_that_can_not_be_moved_is_made_anew() -> None:
     world = played(story)
 
     assert world.works() == ["sell 50 limit 106.00", "sell 50 stop 103.95"]
-    assert "refused_replace" in world.told(Alert)
+    assert world.told(Alert) == ["refused_replace", "unprotected"]
     assert world.apart() == []
 
 
@@ -333,7 +334,7 @@ def test_a_price_through_the_stop_leaves_at_the_market(side: int) -> None:
     assert world.wants() == []
 
 
-def test_protection_that_is_refused_leaves_at_the_market() -> None:
+def test_incident_03_a_position_whose_protection_is_refused_is_closed() -> None:
     async def story(world: World) -> None:
         await world.hold()
         leg = next(o for o in world.broker.live("AAA") if o.kind == "stop")
@@ -345,7 +346,7 @@ def test_protection_that_is_refused_leaves_at_the_market() -> None:
 
     # The other half keeps what protects it, and is no reason to wait.
     assert world.works() == ["sell 50 limit 106.00", "sell 50 market", "sell 50 stop 98.00"]
-    assert world.told(Alert) == ["refused_protect"]
+    assert world.told(Alert) == ["unprotected", "refused_protect"]
 
 
 def test_a_stop_that_was_touched_and_stays_silent_is_replaced_by_a_sale_at_the_market() -> None:
@@ -362,6 +363,20 @@ def test_a_stop_that_was_touched_and_stays_silent_is_replaced_by_a_sale_at_the_m
 
     assert world.works() == ["sell 50 market", "sell 50 market"]
     assert world.wants() == []
+
+
+def test_incident_04_what_protects_outlives_the_close() -> None:
+    async def story(world: World) -> None:
+        await world.hold()
+        leg = next(o for o in world.broker.live("AAA") if o.kind == "stop")
+        world.broker.by_hand(leg.broker_id)
+        await world.turn()
+        await world.pass_to(at("16:30"))
+
+    world = played(story)
+
+    assert world.works() == PROTECTED
+    assert {o.time_in_force for o in world.broker.live("AAA")} == {"gtc"}
 
 
 # Exits
@@ -482,6 +497,7 @@ def test_at_the_open_what_was_watched_gets_stops() -> None:
     world = played(story, "09:20")
 
     assert world.works() == PROTECTED
+    assert world.told(Alert) == []
     assert world.apart() == []
 
 

@@ -236,7 +236,7 @@ class BrokerDesk:
             told: list[Body] = [a for a in found.acts if isinstance(a, Intent | Withheld | Alert)]
             await self.write([*first, *told], inputs=inputs)
             first, inputs = [], None
-            done = await asyncio.gather(*(self._perform(act) for act in found.acts))
+            done = await asyncio.gather(*map(self._perform_in_turn, _by_symbol(found.acts)))
             results = [body for one in done for body in one]
             if self.mirror.gap():
                 results += await self._executions()
@@ -244,6 +244,9 @@ class BrokerDesk:
             if not found.acts:
                 return found.later or found.waiting
         return True
+
+    async def _perform_in_turn(self, acts: Sequence[Act]) -> list[Body]:
+        return [body for act in acts for body in await self._perform(act)]
 
     async def _perform(self, act: Act) -> list[Body]:
         match act:
@@ -363,3 +366,16 @@ async def listening(broker: BrokerDesk) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _by_symbol(acts: Sequence[Act]) -> list[list[Act]]:
+    """Group acts so that those of one symbol keep their order: the first bracket fills first."""
+    found: dict[str, list[Act]] = {}
+    for act in acts:
+        subject = act.broker_id if isinstance(act, Ask) else ""
+        if isinstance(act, Intent | Withheld):
+            subject = act.symbol
+        elif isinstance(act, LookUp):
+            subject = act.sent.intent.symbol
+        found.setdefault(subject, []).append(act)
+    return list(found.values())

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from catalyst.data.state_codec import order_json
 from catalyst.live.acts import Acts, Ask, LookUp, Situation
 from catalyst.live.entry_gate import send_entries
-from catalyst.live.events import Intent
+from catalyst.live.events import Alert, Intent
 from catalyst.live.mirror import Mirror, Sent
 from catalyst.live.ports import BrokerOrder, OrderStatus
 from catalyst.strategy.decisions import Order
@@ -247,6 +247,9 @@ class _Desk:
             request = oco_request(
                 stop, target, shares, symbol=self.symbol, client_order_id=client_id
             )
+            if self._was_protected(leg):
+                text = f"{shares} shares of {self.symbol} had no stop at the broker; one is sent"
+                self.out.acts.append(Alert("unprotected", self.symbol, "warning", text))
             self._intend(request, [stop, target], "protect", leg)
 
     def _watch(self, leg: int, mine: list[tuple[BrokerOrder, Order]]) -> None:
@@ -299,6 +302,13 @@ class _Desk:
     def _refused(self, stop: Order, purpose: str) -> bool:
         last = _last(self.mirror, stop.order_id)
         return last is not None and last.status == "refused" and last.intent.purpose == purpose
+
+    def _was_protected(self, leg: int) -> bool:
+        mine = (s.intent for s in self.mirror.sent.values())
+        return any(
+            i.entry_id == self.entry.entry_id and i.leg == leg and len(i.order_ids) > 1
+            for i in mine
+        )
 
     def _may_send(self, order_id: str) -> bool:
         if self.unknown:
