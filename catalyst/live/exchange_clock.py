@@ -30,6 +30,8 @@ _ANCHOR_EVERY_S = 1.0
 # Between sessions a running exchange jumps to the next one, which nobody announces.
 _NIGHT_LOOK_S = 0.05
 _ARRIVAL_LOOK_S = 0.001
+# Nothing more is on its way on the loopback after so long.
+_QUIET_S = 0.01
 _STEP_NS = 2 * SECOND_NS
 _CHECK_EVERY_NS = 60 * SECOND_NS
 _LONGEST_SLEEP_S = 1.0
@@ -201,22 +203,27 @@ class ExchangeClock:
     async def _step(self, at_ns: int) -> None:
         if at_ns <= self._now_ns:
             return
-        for one in self._receivers:
-            known = self._bases.get(id(one))
-            if known is None or known[2] != one.breaks:
-                base = (one.received, self._sent.get(one.kind, 0), one.breaks)
-                self._bases[id(one)] = base
+        await self._count_anew()
         self._from_ns, self._now_ns = self._now_ns, at_ns
-        answer = await self._ask(at_ns)
-        self._take(answer)
-        if answer[0].get("ended"):
-            # An exchange's time ends with its last session, and that of whoever closes it doesn't.
-            self._now_ns = max(self._now_ns, at_ns)
+        self._take(await self._ask(at_ns))
         for one in self._receivers:
             # Counted from one moment on, as orders bring messages between steps, too.
             count, before, breaks = self._bases[id(one)]
             due = count + self._sent.get(one.kind, 0) - before
             self._due[id(one)] = (due, breaks)
+
+    async def _count_anew(self) -> None:
+        """Count from here on over each connection that is new; what is on its way comes first."""
+        new = [r for r in self._receivers if self._bases.get(id(r), (0, 0, -1))[2] != r.breaks]
+        if not new:
+            return
+        # Orders have brought messages since the last step: a step to where it is writes them out.
+        self._take(await self._ask(self._now_ns))
+        count = -1
+        while count != (count := sum(one.received for one in new)):
+            await asyncio.sleep(_QUIET_S)
+        for one in new:
+            self._bases[id(one)] = (one.received, self._sent.get(one.kind, 0), one.breaks)
 
     def _missing(self) -> list[tuple[Receiver, int]]:
         found = []
@@ -274,7 +281,8 @@ class ExchangeClock:
         self.timeframe = str(told.get("timeframe") or "")
         self._post_ns = int(told.get("post_ns") or 0)
         self._sent = {name: int(count) for name, count in (told.get("sent") or {}).items()}
-        self._now_ns, self._at = int(told["now_ns"]), at
+        own_ns = self._now_ns if told.get("ended") else 0  # it has no time left to close in
+        self._now_ns, self._at = max(int(told["now_ns"]), own_ns), at
         if self.speed:
             # Never backwards: it waits until the exchange has caught up.
             self._from_ns = max(self._from_ns, before)
