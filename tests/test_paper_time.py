@@ -82,7 +82,7 @@ def test_time_neither_goes_back_nor_past_the_last_session() -> None:
 
     on.advance(2**62)
 
-    assert on.now_ns == on.sessions[0].post_ns
+    assert on.now_ns == on.sessions[0].post_ns + EARLY_NS
     assert on.next_ns is None
 
 
@@ -194,10 +194,10 @@ def test_a_run_of_the_same_requests_has_the_same_ids() -> None:
 def test_nights_are_no_time_unless_asked_for() -> None:
     sessions = exchange(small_lake()).sessions
     first, second = sessions
-    night = (second.pre_ns - EARLY_NS - first.post_ns) / 1e9
+    night = (second.pre_ns - first.post_ns - 2 * EARLY_NS) / 1e9
     jumped, kept = Pace(sessions, 1.0), Pace(sessions, 1.0, nights=True)
     for pace, wait in ((jumped, 60.0), (kept, 60.0 + night)):
-        pace.start(first.post_ns - 60 * 10**9)
+        pace.start(first.post_ns + EARLY_NS - 60 * 10**9)
 
         assert pace.seconds_until(second.pre_ns - EARLY_NS) == pytest.approx(wait, abs=1.0)
 

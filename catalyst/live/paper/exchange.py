@@ -117,8 +117,8 @@ class PaperExchange:
 
     @property
     def end_ns(self) -> int:
-        """Return when the last session ends; the clock stops there."""
-        return self.sessions[-1].post_ns
+        """Return when the clock stops: a while after the last session."""
+        return self.sessions[-1].post_ns + EARLY_NS
 
     @property
     def next_ns(self) -> int | None:

@@ -65,7 +65,6 @@ class Pace:
         return left / 1e9 / self.speed
 
     def _spans(self) -> list[tuple[int, int]]:
-        first, last = self.sessions[0].pre_ns - EARLY_NS, self.sessions[-1].post_ns
-        if self.nights:
-            return [(first, last)]
-        return [(s.pre_ns - EARLY_NS, s.post_ns) for s in self.sessions]
+        # A while before and after: who trades prepares, and looks once more at the last bars.
+        spans = [(s.pre_ns - EARLY_NS, s.post_ns + EARLY_NS) for s in self.sessions]
+        return [(spans[0][0], spans[-1][1])] if self.nights else spans
