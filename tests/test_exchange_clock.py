@@ -9,7 +9,8 @@ import pytest
 from paper_exchange import Exchange, paper_exchange
 
 from catalyst.errors import BrokerSilenceError
-from catalyst.live.exchange_clock import ExchangeClock, WallClock
+from catalyst.live.exchange_clock import ExchangeClock
+from catalyst.live.wall_clock import WallClock
 
 SECOND_NS = 10**9
 MINUTE_NS = 60 * SECOND_NS

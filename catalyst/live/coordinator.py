@@ -23,7 +23,7 @@ from catalyst.live.cache_feed import CacheFeed
 from catalyst.live.database import Database
 from catalyst.live.driver import trade_session
 from catalyst.live.events import Body, Cycle, Found, SessionClosed, SessionOpened
-from catalyst.live.exchange_clock import ExchangeClock, WallClock
+from catalyst.live.exchange_clock import ExchangeClock
 from catalyst.live.feeds import Feeds, open_feeds, stored_series
 from catalyst.live.folding import fold
 from catalyst.live.hand_acts import flattened_by_hand, put_aside
@@ -49,6 +49,7 @@ from catalyst.live.session_summary import summary_of
 from catalyst.live.statements import statement
 from catalyst.live.threads import in_thread
 from catalyst.live.trading_desk import TradingDesk
+from catalyst.live.wall_clock import WallClock
 from catalyst.strategy.clock import market_state
 from catalyst.strategy.ids import content_id
 from catalyst.strategy.params import Params

@@ -1,4 +1,4 @@
-"""The exchange's time: asked of the paper exchange, or the machine's, checked against the broker's.
+"""The time of a paper exchange: asked of it, or stepped.
 
 The paper exchange runs at a chosen speed, or stands still until it is stepped on. Live trading
 itself can't tell: it asks for the time, waits until an instant, and waits until what the exchange
@@ -32,9 +32,6 @@ _NIGHT_LOOK_S = 0.05
 _ARRIVAL_LOOK_S = 0.001
 # Nothing more is on its way on the loopback after so long.
 _QUIET_S = 0.01
-_STEP_NS = 2 * SECOND_NS
-_CHECK_EVERY_NS = 60 * SECOND_NS
-_LONGEST_SLEEP_S = 1.0
 
 
 def _nothing(_: str) -> None: ...
@@ -220,7 +217,7 @@ class ExchangeClock:
         # Orders have brought messages since the last step: a step to where it is writes them out.
         self._take(await self._ask(self._now_ns))
         count = -1
-        while count != (count := sum(one.received for one in new)):
+        while count != (count := sum(r.received for r in new)):  # noqa: ASYNC110 - time tells
             await asyncio.sleep(_QUIET_S)
         for one in new:
             self._bases[id(one)] = (one.received, self._sent.get(one.kind, 0), one.breaks)
@@ -281,132 +278,9 @@ class ExchangeClock:
         self.timeframe = str(told.get("timeframe") or "")
         self._post_ns = int(told.get("post_ns") or 0)
         self._sent = {name: int(count) for name, count in (told.get("sent") or {}).items()}
-        own_ns = self._now_ns if told.get("ended") else 0  # it has no time left to close in
-        self._now_ns, self._at = max(int(told["now_ns"]), own_ns), at
+        self._now_ns, self._at = int(told["now_ns"]), at
         if self.speed:
             # Never backwards: it waits until the exchange has caught up.
             self._from_ns = max(self._from_ns, before)
         elif self._now_ns < self._from_ns:
             self._from_ns = self._now_ns
-
-
-@dataclass
-class WallClock:
-    """Tell the time of the machine's clock, and don't believe it when it jumps.
-
-    Between two looks the wall clock and the monotonic one must agree to two seconds. Where they
-    don't, somebody set the clock: time goes on by the monotonic one, and the next `check` against
-    the broker's clock settles which of them was right. It is never earlier than it was.
-
-    Parameters
-    ----------
-    broker_ns
-        Asks the broker for its time, ns UTC; blocks and may raise. None: there is nobody to ask.
-    tell
-        Told, in a sentence, of a clock that was set or is wrong.
-    wall_ns, steady_ns
-        The machine's clocks; others in tests.
-
-    Attributes
-    ----------
-    drift_ns
-        How much later the machine's clock was than the broker's at the last check.
-    steps
-        How many times the clock was set.
-    """
-
-    broker_ns: Callable[[], int] | None = None
-    tell: Tell = _nothing
-    wall_ns: Callable[[], int] = time.time_ns
-    steady_ns: Callable[[], int] = time.monotonic_ns
-    drift_ns: int = field(init=False, default=0)
-    steps: int = field(init=False, default=0)
-    _anchor: tuple[int, int] = field(init=False)
-    _trusted: bool = field(init=False, default=True)
-    _latest_ns: int = field(init=False, default=0)
-    _checked_ns: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._anchor = (self.wall_ns(), self.steady_ns())
-        self._checked_ns = self._anchor[1]
-
-    @property
-    def stepped(self) -> bool:
-        """Tell that time goes by itself."""
-        return False
-
-    def watch(self, receiver: Receiver) -> None:
-        """Do nothing: real time waits for nobody."""
-
-    def forget(self, receiver: Receiver) -> None:
-        """Do nothing."""
-
-    def now_ns(self) -> int:
-        """Return the time, ns UTC; never less than before."""
-        then, since = self._anchor
-        wall, steady = self.wall_ns(), self.steady_ns()
-        by_steady = then + steady - since
-        off = wall - by_steady
-        if self._trusted and abs(off) <= _STEP_NS:
-            self._anchor = (wall, steady)
-            by_steady = wall
-        elif self._trusted:
-            self._trusted = False
-            self.steps += 1
-            self._checked_ns = steady - _CHECK_EVERY_NS
-            self.tell(
-                f"the machine's clock was set by {off / SECOND_NS:+,.1f} s; time goes on by the "
-                "monotonic clock until the broker's says which of them is right"
-            )
-        self._latest_ns = max(self._latest_ns, by_steady)
-        return self._latest_ns
-
-    def arrival_ns(self, said_ns: int) -> int:
-        """Return when something that has just come in became known: now."""
-        del said_ns
-        return self.now_ns()
-
-    async def check(self) -> None:
-        """Compare with the broker's clock, and follow it where the two are 2 s or more apart.
-
-        No answer changes nothing; the next check asks again.
-        """
-        if self.broker_ns is None:
-            return
-        self._checked_ns = asked = self.steady_ns()
-        try:
-            told = await in_thread(self.broker_ns, name="broker-clock")
-        except Exception as error:  # noqa: BLE001 - whatever a broker raises, the time goes on
-            self.tell(f"the broker's clock could not be asked ({type(error).__name__})")
-            return
-        steady = self.steady_ns()
-        true_ns = told + (steady - asked) // 2
-        then, since = self._anchor
-        ours = then + steady - since if not self._trusted else self.wall_ns()
-        self.drift_ns = ours - true_ns
-        wall_off = abs(self.wall_ns() - true_ns)
-        if abs(self.drift_ns) > _STEP_NS:
-            self.tell(
-                f"our clock is {self.drift_ns / SECOND_NS:+,.1f} s off the broker's; the broker's "
-                "counts"
-            )
-            self._anchor = (true_ns, steady)
-        self._trusted = wall_off <= _STEP_NS
-        if self._trusted:
-            self._anchor = (self.wall_ns(), self.steady_ns())
-
-    async def sleep_until(self, at_ns: int) -> None:
-        """Return once it is that time."""
-        while (left_ns := at_ns - self.now_ns()) > 0:  # noqa: ASYNC110 - a wait for time
-            await asyncio.sleep(min(_LONGEST_SLEEP_S, left_ns / SECOND_NS))
-
-    async def keep(self) -> None:
-        """Ask the broker's clock every minute, for ever, and at once when ours was set."""
-        while True:
-            await asyncio.sleep(_LONGEST_SLEEP_S)
-            self.now_ns()
-            if self.steady_ns() - self._checked_ns >= _CHECK_EVERY_NS:
-                await self.check()
-
-    async def settle(self) -> None:
-        """Return at once: how long to wait for what is late is the caller's ``bar_grace``."""

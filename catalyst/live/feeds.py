@@ -17,13 +17,14 @@ from catalyst.errors import InputError
 from catalyst.live.backfill import Backfill
 from catalyst.live.bar_slots import BarArrival, BarSlots
 from catalyst.live.bar_stream import BarFeed
-from catalyst.live.exchange_clock import ExchangeClock, WallClock
+from catalyst.live.exchange_clock import ExchangeClock
 from catalyst.live.market_socket import MarketSocket
 from catalyst.live.market_source import MarketSource
 from catalyst.live.news_reader import NewsReader
 from catalyst.live.news_stream import NewsFeed
 from catalyst.live.news_vendors import NewsVendor
 from catalyst.live.threads import in_thread
+from catalyst.live.wall_clock import WallClock
 from catalyst.strategy.values import Grid
 
 _LOOK_S = 0.05

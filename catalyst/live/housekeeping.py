@@ -15,7 +15,7 @@ from catalyst.live.cache_feed import CacheFeed
 from catalyst.live.control import ControlInbox, ControlRequest
 from catalyst.live.database import Database
 from catalyst.live.events import Alert, Body, Control
-from catalyst.live.exchange_clock import ExchangeClock, WallClock
+from catalyst.live.exchange_clock import ExchangeClock
 from catalyst.live.feeds import Feeds
 from catalyst.live.health import (
     DEAD,
@@ -29,6 +29,7 @@ from catalyst.live.news_collection import keep_collected
 from catalyst.live.reconcile import Reconciler
 from catalyst.live.status import Degraded
 from catalyst.live.threads import in_thread
+from catalyst.live.wall_clock import WallClock
 from catalyst.strategy.params import Params
 from catalyst.strategy.values import Grid, Session
 

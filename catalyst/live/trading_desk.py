@@ -14,13 +14,14 @@ from catalyst.data.state_codec import adjustment_json, decision_json, state_json
 from catalyst.live.bar_slots import BarArrival
 from catalyst.live.broker_desk import BrokerDesk
 from catalyst.live.events import Alert, Body, Decided, Inputs, Missed
-from catalyst.live.exchange_clock import ExchangeClock, WallClock
+from catalyst.live.exchange_clock import ExchangeClock
 from catalyst.live.feeds import Feeds
 from catalyst.live.finalist_indicators import finalist_indicators
 from catalyst.live.input_rows import BarColumns, InputRows
 from catalyst.live.limit_alerts import limit_alerts
 from catalyst.live.seen import SeenSource
 from catalyst.live.threads import in_thread
+from catalyst.live.wall_clock import WallClock
 from catalyst.strategy.decisions import Decision, Fill
 from catalyst.strategy.params import Params
 from catalyst.strategy.portfolio import Action, Adjustment, PortfolioState
