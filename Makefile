@@ -32,8 +32,11 @@ backtest: $(COMPLETE) ## replay the strategy over the bundled sample; writes run
 live: $(COMPLETE) ## trade on paper and watch: Alpaca with its keys, else a stack of its own; SPEED=60
 	@exec $(BIN)/catalyst live $(if $(SPEED),--speed $(SPEED)) $(ARGS)
 
+# Many tests start a Python of their own. Without bytecode each compiles all that it imports anew.
+BYTECODE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX="$(CURDIR)/.pytest_cache/bytecode"
+
 test: $(COMPLETE) ## run the tests
-	@$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BYTECODE) $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 notebook: $(JUPYTER_COMPLETE) ## open Jupyter on notebooks/; the first time installs it beside .venv
 	@test -z "$$SSH_CONNECTION" || \
