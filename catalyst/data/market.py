@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from bisect import bisect_left
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
+from threading import Thread
 
 import numpy as np
 
@@ -85,7 +86,6 @@ class Market:
         self._news_ns = 0
         self._news = empty_news()
         self._news_at = 0
-        self._reader = ThreadPoolExecutor(max_workers=1)
         self._ahead: Future[tuple[SessionBars, NewsBatch]] | None = None
         self._today: SessionBars | None = None
         self._queue: Rows | None = None
@@ -144,7 +144,17 @@ class Market:
 
     def read_ahead(self, session: Session) -> None:
         """Read the next session's files beside this one's decisions; nothing looks at them yet."""
-        self._ahead = self._reader.submit(self._read, session)
+        ahead: Future[tuple[SessionBars, NewsBatch]] = Future()
+
+        def read() -> None:
+            try:
+                ahead.set_result(self._read(session))
+            except BaseException as error:  # noqa: BLE001 - raised where the session is opened
+                ahead.set_exception(error)
+
+        # No pool: one that is interrupted while it starts its thread keeps Python from ending.
+        self._ahead = ahead
+        Thread(target=read, name="read-ahead", daemon=True).start()
 
     def reread(self, feed: KnownSource) -> None:
         """Forget what isn't known yet, and read it anew; between sessions, the next one's facts.
