@@ -43,6 +43,8 @@ _ABSENT_NS = 3 * _SECOND_NS
 _ROUNDS = 50
 _REFUSED_S = 60.0
 _OVERLAP_NS = 24 * 3600 * _SECOND_NS
+#: What was asked for and answered is asked for again only this far back.
+_AGAIN_NS = 600 * _SECOND_NS
 
 
 @dataclass
@@ -89,6 +91,7 @@ class BrokerDesk:
     silent_since_ns: int = 0
     updates: asyncio.Queue[OrderUpdate | None] = field(default_factory=asyncio.Queue)
     _must_fill_gap: bool = False
+    _sure_ns: int = 0
     _late_ns: dict[str, int] = field(default_factory=dict)
 
     def projected(self) -> PortfolioState:
@@ -135,7 +138,7 @@ class BrokerDesk:
         Nothing is forgotten if the broker doesn't answer: the next round asks again.
         """
         open_ids = [i for i, o in self.mirror.orders.items() if not o.status.final]
-        after_ns = self.now_ns() - _OVERLAP_NS
+        now_ns, after_ns = self.now_ns(), self._unsure_ns(open_ids)
         try:
             found = await self._ask(lambda: self.broker.orders(after_ns))
             seen = {o.broker_id for o in found}
@@ -144,7 +147,7 @@ class BrokerDesk:
                     found += await self._ask(lambda one=broker_id: self.broker.order(one))  # type: ignore[misc]
         except (BrokerSilenceError, BrokerRefusalError):
             return []
-        self._must_fill_gap = False
+        self._must_fill_gap, self._sure_ns = False, now_ns
         # Parents first: a leg is known by its parent.
         bodies: list[Body] = []
         for order in sorted(found, key=lambda o: (o.parent_id != "", o.replaces != "")):
@@ -152,6 +155,15 @@ class BrokerDesk:
         if self.mirror.gap():
             bodies += await self._executions()
         return bodies
+
+    def _unsure_ns(self, open_ids: Sequence[str]) -> int:
+        """Say from when on orders are asked for: a busy day has thousands that have ended."""
+        known = self.mirror.orders
+        # Legs are listed under their entry, which may have filled long ago.
+        open_ = [o for i in open_ids for o in (known[i], known.get(known[i].parent_id, known[i]))]
+        oldest_ns = min((o.submitted_ns for o in open_), default=self._sure_ns) - _SECOND_NS
+        day_ns = self.now_ns() - _OVERLAP_NS
+        return max(day_ns, min(oldest_ns, self._sure_ns - _AGAIN_NS))
 
     async def _executions(self) -> list[Body]:
         try:
