@@ -84,7 +84,8 @@ CREATE TRIGGER keep_all BEFORE TRUNCATE ON data_ingestion.news_raw
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 INSERT INTO public.partitioned_tables VALUES ('data_ingestion.news_raw', 'month_ns', TRUE);
 
--- Which articles an account's decisions took in, and in which order: two accounts may share one.
+-- Which articles an account's decisions took in, in which order, and what they were told of each:
+-- two accounts may share an article, and know of other copies of it.
 CREATE TABLE data_ingestion.news_seen (
     account_id TEXT NOT NULL REFERENCES execution.accounts,
     news_id    TEXT NOT NULL,
@@ -92,6 +93,7 @@ CREATE TABLE data_ingestion.news_seen (
     known_ns   BIGINT NOT NULL,
     seq        BIGINT NOT NULL,
     place      INTEGER NOT NULL,
+    told       TEXT NOT NULL,
     PRIMARY KEY (account_id, seq, place),
     FOREIGN KEY (news_id, symbol, known_ns) REFERENCES data_ingestion.news_raw
 );

@@ -302,8 +302,9 @@ def test_a_split_that_is_not_known_yet_hides_no_bar() -> None:
     )
     surveys = []
     for one in (tiny_lake(), lake):
-        market = Market(Feed(one), params())
-        before, sessions = market.feed.span(days[-1], days[-1])
+        feed = Feed(one)
+        market = Market(feed, params())
+        before, sessions = feed.span(days[-1], days[-1])
         market.warm_up(before)
         market.open_session(sessions[0])
         surveys.append(market.advance(_ns(later) - 60 * 10**9)[1])

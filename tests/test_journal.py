@@ -262,6 +262,17 @@ def test_inputs_come_back_to_the_bit_and_in_order(postgres: SecretStr) -> None:
     assert [list(rows.news) for rows in found] == [list(first[1].news), []]
 
 
+def test_two_accounts_may_be_told_differently_of_one_article(postgres: SecretStr) -> None:
+    told = {}
+    for account, rank in (("PA1", 0), ("PA2", 3)):
+        body, rows = arrived(article(cluster_rank=rank))
+        with journal_in(postgres, account) as (_, journal):
+            journal.append([opened(), body], at_ns=NOW, inputs=rows)
+            told[account] = (journal.verify(), journal.inputs_of(DAY)[0].news[0]["cluster_rank"])
+
+    assert told == {"PA1": (None, 0), "PA2": (None, 3)}
+
+
 def test_inputs_other_than_those_told_of_are_refused(postgres: SecretStr) -> None:
     body, rows = arrived()
     with (

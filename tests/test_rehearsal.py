@@ -22,7 +22,7 @@ from catalyst.live.preparation import session_of
 from catalyst.live.rehearsal import rehearse
 from catalyst.strategy.ledger import begin
 from catalyst.strategy.session import Advance, Decided, Look, run_session
-from catalyst.strategy.values import Session
+from catalyst.strategy.values import MarketView, Session
 
 DAY = dt.date(2023, 7, 18)
 
@@ -73,7 +73,9 @@ def traded(market: Market, params: Params, session: Session) -> list[dict[str, A
     """Trade a session as a driver does; give its decisions as JSON values."""
     market.open_session(session)
     loop = run_session(begin(params), session, grid=market.feed.grid, params=params)
-    out, answer, view = [], None, None
+    out: list[dict[str, Any]] = []
+    answer: object = None
+    view: MarketView | None = None
     while True:
         try:
             ask = loop.send(answer)
@@ -83,10 +85,12 @@ def traded(market: Market, params: Params, session: Session) -> list[dict[str, A
             case Advance(asof_ns, _):
                 answer = market.advance(asof_ns)
             case Look():
-                answer = view = market.look(ask)
+                view = market.look(ask)
+                answer = view
             case Decided(decision, _, _):
                 market.decided(decision)
-                finalist_indicators(view, decision, params=params)
+                if view is not None:
+                    finalist_indicators(view, decision, params=params)
                 digest(decision, market.feed.names)
                 out.append(decision_json(decision, market.feed.names))
                 answer = None
@@ -120,4 +124,6 @@ def test_a_market_without_history_can_be_rehearsed() -> None:
     feed = Feed(small_lake(), "5m", None)
     market = Market(feed, params)
 
-    assert rehearse(market, params, session) is None
+    rehearse(market, params, session)
+
+    assert market.counts.bars == 0

@@ -74,7 +74,7 @@ def command(
     """Trade live on paper: the same step as in a backtest, fed by streams and a broker."""
     from catalyst.data.feed import Feed
     from catalyst.data.settings import settings as environment
-    from catalyst.live.stack import Live, run_live
+    from catalyst.live.stack import Live, first_day, run_live
     from catalyst.research.contenders import contender
 
     asked = ask(lake, timeframe=timeframe, start=start, end=None, symbols=symbols, sources=None)
@@ -82,13 +82,13 @@ def command(
     params = contender(variant, asked.lake, settings=settings or [], **extent)  # type: ignore[arg-type]
     named = asked.extent["symbols"]
     # A wrong symbol is told before anything is started for it.
-    Feed(asked.lake, asked.timeframe, named)
+    history = Feed(asked.lake, asked.timeframe, named)
     live = Live(
         params,
         asked.lake,
         str(asked.timeframe),
         tuple(named) if named else None,
-        asked.extent["start"],
+        asked.extent["start"] or first_day(history),
         sessions,
         speed,
         account,

@@ -22,15 +22,13 @@ from catalyst.live.broker_desk import BrokerDesk, listening
 from catalyst.live.cache_feed import CacheFeed
 from catalyst.live.database import Database
 from catalyst.live.driver import trade_session
-from catalyst.live.events import Body, Cycle, Found, SessionClosed, SessionOpened
+from catalyst.live.events import Body, Cycle, SessionClosed, SessionOpened
 from catalyst.live.exchange_clock import ExchangeClock
 from catalyst.live.feeds import Feeds, open_feeds, stored_series
 from catalyst.live.folding import fold
-from catalyst.live.hand_acts import flattened_by_hand, put_aside
 from catalyst.live.housekeeping import Housekeeping
 from catalyst.live.journal import Journal
 from catalyst.live.lake_export import export_session
-from catalyst.live.lake_seed import seed_lake
 from catalyst.live.ledger_writer import LedgerWriter
 from catalyst.live.market_source import MarketSource
 from catalyst.live.news_vendors import NewsVendor
@@ -39,11 +37,12 @@ from catalyst.live.preparation import (
     beginning,
     due_actions,
     inputs_of,
+    seeded,
     session_of,
     warmed,
 )
 from catalyst.live.reconcile import Reconciler
-from catalyst.live.recovery import Recovered, closed_day, opened_day, recovered
+from catalyst.live.recovery import Recovered, closed_day, left_open, opened_day, recovered
 from catalyst.live.seen import SeenSource
 from catalyst.live.session_summary import summary_of
 from catalyst.live.statements import statement
@@ -58,6 +57,7 @@ from catalyst.strategy.values import MarketState, Session
 _SECOND_NS = 10**9
 _PREPARE_NS = 300 * _SECOND_NS
 _LEASE_NS = 600 * _SECOND_NS
+_LOOK_S = 0.5
 _MODES = {
     MarketState.PRE_MARKET: "aggressive",
     MarketState.REGULAR: "normal",
@@ -142,24 +142,16 @@ class Coordinator:
     async def run(self) -> None:
         """Trade until the plan is done, or `stop` is set."""
         self.clock.watch(self.broker.stream)
-        await self._keep_last()
         while not self.stop.is_set():
             session = self._next_session()
             if session is None:
                 return
-            await self._wait_for(session)
+            await self._session(session)
             if self.stop.is_set():
                 return
-            await self._session(session)
             self._done += 1
             if self.plan.sessions is not None and self._done >= self.plan.sessions:
                 return
-
-    async def _keep_last(self) -> None:
-        """Keep what the last closed session saw, if its process ended before it could."""
-        day = closed_day(fold(self.database, self.journal.account_id))
-        if day:
-            await in_thread(lambda: self._export(dt.date.fromisoformat(day)), name="lake")
 
     def _export(self, day: dt.date) -> None:
         export_session(
@@ -181,12 +173,16 @@ class Coordinator:
             return found
         return None
 
-    async def _wait_for(self, session: Session) -> None:
+    async def _wait_for(self, session: Session, keeper: Housekeeping) -> None:
+        """Wait for the hour before a session; people and the broker are heard all the same."""
         at_ns = session.pre_ns - _PREPARE_NS
         while self.clock.now_ns() < at_ns and not self.stop.is_set():
-            left_ns = at_ns - self.clock.now_ns()
-            step_ns = left_ns if self.clock.stepped else min(left_ns, 60 * _SECOND_NS)
-            await self.clock.sleep_until(self.clock.now_ns() + step_ns)
+            await keeper.wait()
+            if self.clock.stepped:
+                await self.clock.sleep_until(at_ns)
+            else:
+                await asyncio.sleep(_LOOK_S)
+                await self.clock.sleep_until(min(at_ns, self.clock.now_ns()))
 
     async def _session(self, session: Session) -> None:
         plan, day = self.plan, day_to_date(session.day)
@@ -194,14 +190,13 @@ class Coordinator:
             lambda: fold(self.database, self.journal.account_id), name="journal"
         )
         resumed = folded.closed is None and opened_day(folded) == str(day)
+        last = opened_day(folded)
+        if last and not resumed:
+            # Its process may have ended before it kept what it saw, or before its close.
+            await in_thread(lambda: self._export(dt.date.fromisoformat(last)), name="lake")
         since_ns = folded.first_opened.at_ns if resumed and folded.first_opened else 0
         since_ns = since_ns or self.clock.now_ns()
-        taken = "is taken up again" if resumed else "is prepared"
-        self.tell(f"the session of {day} {taken}: history first, then the streams")
-        lake = await in_thread(
-            lambda: seed_lake(plan.lake, plan.root, day, until_ns=since_ns), name="lake"
-        )
-        feed = await in_thread(lambda: Feed(lake, plan.timeframe, plan.symbols), name="lake")
+        feed = await self._seeded(day, since_ns, plan.symbols)
         index = {name: i for i, name in enumerate(feed.names)}
         known = recovered(folded, index)
         writer = LedgerWriter(self.journal, self.tell, self.stop)
@@ -236,9 +231,23 @@ class Coordinator:
         )
         async with listening(broker):
             # What hangs in the air comes first: before history is loaded, and before any stream.
-            await keeper.first([*self._failed_cycles(), *self._by_hand()])
-            put_aside(plan.state, self.journal.account_id)
-            await self._trade(session, feed, broker, keeper, known, since_ns, resumed=resumed)
+            await keeper.first(self._failed_cycles())
+            if not resumed:
+                await broker.write(left_open(folded, day, broker))
+                await self._wait_for(session, keeper)
+                since_ns = self.clock.now_ns()
+                feed = await self._seeded(day, since_ns, feed.names)
+            if not self.stop.is_set():
+                taken = "is taken up again" if resumed else "is prepared"
+                self.tell(f"the session of {day} {taken}: history first, then the streams")
+                await self._trade(session, feed, broker, keeper, known, since_ns, resumed=resumed)
+
+    async def _seeded(self, day: dt.date, since_ns: int, symbols: Sequence[str] | None) -> Feed:
+        plan = self.plan
+        return await in_thread(
+            lambda: seeded(plan.lake, plan.root, day, since_ns, plan.timeframe, symbols),
+            name="lake",
+        )
 
     async def _trade(
         self,
@@ -327,7 +336,12 @@ class Coordinator:
             self.clock,
             broker,
             keeper.work,
-            lambda asof_ns, status, why: self._cycle(session, asof_ns, status, why),
+            lambda asof_ns, status, why: self._cycle(
+                session,
+                asof_ns,
+                "degraded" if status == "done" and keeper.degraded else status,
+                why or keeper.degraded,
+            ),
         )
 
     def _cycle(self, session: Session, asof_ns: int, status: str, why: str) -> list[Body]:
@@ -353,11 +367,6 @@ class Coordinator:
             Cycle(cycle_id, asof_ns, mode, "failed", owner, lease_ns, why=why)
             for cycle_id, asof_ns, mode, owner, lease_ns in rows
         ]
-
-    def _by_hand(self) -> list[Body]:
-        """Tell what `catalyst flatten` did while no journal could be written."""
-        acts = flattened_by_hand(self.plan.state, self.journal.account_id)
-        return [Found("flattened_by_hand", act.symbol, act.text) for act in acts]
 
     async def _close(self, session: Session, desk: TradingDesk, keeper: Housekeeping) -> None:
         broker = desk.broker

@@ -55,7 +55,9 @@ def _row(
     word = "BUY" if long_score > _BUY else "SELL" if long_score < _SELL else "NEUTRAL"
     values = {
         "rsi": rsi_at_nb(close, t, p.rsi_bars, p.window),
-        "macd": macd_hist_at_nb(close, t, p.macd_fast, p.macd_slow, p.macd_signal, p.window),
+        "macd_histogram": macd_hist_at_nb(
+            close, t, p.macd_fast, p.macd_slow, p.macd_signal, p.window
+        ),
         "sma20": sma_at_nb(close, t, p.sma_fast),
         "sma50": sma_at_nb(close, t, p.sma_slow),
         "ema9": ema_at_nb(close, t, p.ema_bars, p.window),
@@ -68,5 +70,6 @@ def _row(
         "symbol": view.names[symbol],
         "timeframe": timeframe_label(view.grid.timeframe_ns),
         **{name: float(v) if math.isfinite(v) else None for name, v in values.items()},
+        "technical_score": long_score,
         "signal": word,
     }

@@ -14,7 +14,7 @@ from catalyst.live.broker_desk import BrokerDesk
 from catalyst.live.cache_feed import CacheFeed
 from catalyst.live.control import ControlInbox, ControlRequest
 from catalyst.live.database import Database
-from catalyst.live.events import Alert, Body, Control
+from catalyst.live.events import Alert, Body, Control, Found
 from catalyst.live.exchange_clock import ExchangeClock
 from catalyst.live.feeds import Feeds
 from catalyst.live.health import (
@@ -27,6 +27,7 @@ from catalyst.live.health import (
 )
 from catalyst.live.news_collection import keep_collected
 from catalyst.live.reconcile import Reconciler
+from catalyst.live.statements import statement
 from catalyst.live.status import Degraded
 from catalyst.live.threads import in_thread
 from catalyst.live.wall_clock import WallClock
@@ -140,6 +141,9 @@ class Housekeeping:
     async def first(self, failed: Sequence[Body]) -> None:
         """Before anything else: close what a dead process left, see the broker, converge."""
         await self.broker.write(failed)
+        # A pause that was asked while nobody ran comes before anything is sent.
+        await self._take_requests()
+        self._told = dict.fromkeys(await in_thread(self._open_rules, name="alerts"), "")
         await self.reconciler.work()
         await self.broker.take_updates()
         # What differs twice is real: what a person sold is booked before it would be protected.
@@ -147,6 +151,19 @@ class Housekeeping:
         await self.broker.work()
         await self.reconciler.work()
         self._reconciled_ns = self.clock.now_ns()
+
+    def _open_rules(self) -> list[str]:
+        """List the degraded modes that a process before did not live to call over."""
+        account = {"account_id": self.broker.writer.journal.account_id}
+        with self.database.connection() as connection:
+            rows = connection.execute(statement("degraded_open"), account).fetchall()
+        return [rule for (rule,) in rows]
+
+    async def wait(self) -> None:
+        """Be there between sessions: for people, the broker's word, and who looks at us."""
+        await self.work()
+        await self.broker.take_updates()
+        await self.broker.work()
 
     async def work(self) -> None:
         """Do what is due; called between instants, and cheap where nothing is."""
@@ -246,16 +263,15 @@ class Housekeeping:
 
     async def _say_degraded(self) -> None:
         now = dict(self._degraded())
-        day = str(day_to_date(self.session.day))
-        bodies: list[Body] = []
+        bodies: list[Body] = self._outages()
         for rule, why in now.items():
             if rule not in self._told:
                 text = _WORDS[rule] + (f" ({why})" if why else "")
                 severity = "info" if rule in ("paused", "flatten") else "critical"
                 severity = "warning" if rule == "cache" else severity
-                bodies.append(Alert(f"degraded_{rule}", day, severity, text))
+                bodies.append(Alert(f"degraded_{rule}", "", severity, text))
         bodies += [
-            Alert(f"degraded_{rule}", day, "info", f"over: {_WORDS[rule]}", over=True)
+            Alert(f"degraded_{rule}", "", "info", f"over: {_WORDS.get(rule, rule)}", over=True)
             for rule in self._told
             if rule not in now
         ]
@@ -266,6 +282,23 @@ class Housekeeping:
                 if isinstance(body, Alert):
                     self.tell(body.text)
             await self.broker.write(bodies)
+
+    def _outages(self) -> list[Body]:
+        """Tell of the times the database was away: while it was, nothing could be written."""
+        count, self.broker.writer.outages = self.broker.writer.outages, 0
+        if not count:
+            return []
+        text = "the journal's database was away; nothing was sent meanwhile, and it is back"
+        day = str(day_to_date(self.session.day))
+        return [
+            Found("database_back", "", text),
+            Alert("database_lost", day, "warning", text, float(count), 0.0),
+        ]
+
+    @property
+    def degraded(self) -> str:
+        """Return the first rule by which less is done now, empty if all is."""
+        return next((rule for rule, _ in self._degraded()), "")
 
     async def _beat(self) -> None:
         degraded = [Degraded(rule, _WORDS[rule]) for rule, _ in self._degraded()]

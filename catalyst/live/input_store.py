@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -54,6 +55,7 @@ def write_inputs(
                 "seq": seq,
                 "place": place,
                 **{name: row[name] for name in ("news_id", "symbol", "known_ns")},
+                "told": json.dumps({name: row[name] for name in NEWS_COLUMNS}, ensure_ascii=False),
             }
             for place, row in enumerate(rows.news)
         ]
@@ -73,7 +75,7 @@ def read_inputs(
     for seq in sorted(bars.keys() | news.keys()):
         columns = BarColumns.of(row[1:] for row in bars.get(seq, ()))
         timeframe = bars[seq][0][0] if seq in bars else ""
-        articles = [dict(zip(NEWS_COLUMNS, row, strict=True)) for row in news.get(seq, ())]
+        articles = [json.loads(told) for (told,) in news.get(seq, ())]
         found.append((seq, InputRows(timeframe, columns, articles)))
     return found
 

@@ -32,12 +32,15 @@ class LedgerWriter:
     ----------
     lost
         Whether the database is away.
+    outages
+        How many times it came back since somebody told of it.
     """
 
     journal: Journal
     tell: Callable[[str], None]
     stop: asyncio.Event
     lost: bool = field(init=False, default=False)
+    outages: int = field(init=False, default=0)
 
     async def append(
         self, bodies: Sequence[Body], *, at_ns: int, inputs: InputRows | None = None
@@ -79,6 +82,7 @@ class LedgerWriter:
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 continue
             self.lost = False
+            self.outages += 1
             self.tell("the journal's database is back")
             return landed
 

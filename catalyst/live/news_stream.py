@@ -160,6 +160,9 @@ class NewsFeed:
         """Say why the source is dead, empty if it isn't."""
         if self.socket.subscribed:
             # An open connection answers pings; the last ten seconds' loss is found by itself.
+            silent_s = time.monotonic() - self.gaps.answered_at
+            if self.gaps.failed and silent_s > _DEAD_S:
+                return f"the news stream is mute and REST fails: {self.gaps.failed}"
             return ""
         stream = self.socket.refused and f"it refuses {self.socket.refused}"
         stream = stream or self.socket.why
@@ -191,7 +194,7 @@ class NewsFeed:
             self.received += 1
             if self._stream_poll < 0:
                 self._stream_poll = self._new_poll(f"{self.source.name} stream")
-            article = {name: _plain(value) for name, value in message.items() if name != "T"}
+            article = _article({k: v for k, v in message.items() if k != "T"})
             said_ns = max(_instant(article, "created_at"), _instant(article, "updated_at"))
             arrived_ns = self.clock.arrival_ns(said_ns)
             self._wait(article, arrived_ns, self._stream_poll, provider=self.source.name)
@@ -307,8 +310,14 @@ class NewsFeed:
             self._count(poll, Tally(0, 0, 0, 0))
         arrived_ns = self.clock.now_ns()
         for article in found:
-            plain = {name: _plain(value) for name, value in article.items()}
-            self._wait(plain, arrived_ns, poll, provider=source.name)
+            self._wait(_article(article), arrived_ns, poll, provider=source.name)
+
+
+def _article(told: Mapping[str, Any]) -> dict[str, Any]:
+    # Alpaca numbers its articles; all else that is read is text, or a list of texts.
+    number = told.get("id")
+    plain = {name: _plain(value) for name, value in told.items()}
+    return plain | ({"id": number} if type(number) is int else {})
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - what msgpack or JSON hold
@@ -319,10 +328,12 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - what msgpack or JSON hold
         fraction = f".{ns % SECOND_NS:09d}".rstrip("0").rstrip(".")
         return f"{at:%Y-%m-%dT%H:%M:%S}{fraction}Z"
     if isinstance(value, str):
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        told = value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return told.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return value
+        return [one for one in map(_plain, value) if isinstance(one, str)]
+    # What is no text says nothing here, and must not stop what does.
+    return None
 
 
 def _instant(article: Mapping[str, Any], name: str) -> int:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from catalyst.data.calendar import day_to_date, sessions
 from catalyst.data.feed import Feed
+from catalyst.data.lake import Lake
 from catalyst.data.market import Market
 from catalyst.live.bar_slots import BarArrival
 from catalyst.live.database import Database
 from catalyst.live.input_rows import InputRows
 from catalyst.live.input_store import read_inputs
 from catalyst.live.journal_reading import session_span
+from catalyst.live.lake_seed import seed_lake
 from catalyst.live.rehearsal import rehearse
 from catalyst.live.seen import NewsRow, SeenSource
 from catalyst.strategy.ledger import begin
@@ -62,6 +65,18 @@ def due_actions(feed: Feed, state_day: int, session: Session) -> tuple[Action, .
     """Return the splits and dividends since the state's last day, this session's included."""
     first = session.day if state_day < 0 else state_day + 1
     return tuple(a for a in feed.actions if first <= a.day <= session.day)
+
+
+def seeded(
+    base: Lake,
+    root: Path,
+    day: dt.date,
+    until_ns: int,
+    timeframe: str,
+    symbols: Sequence[str] | None,
+) -> Feed:
+    """Bring live's own lake up to an instant before a session; return it in the order of time."""
+    return Feed(seed_lake(base, root, day, until_ns=until_ns), timeframe, symbols)
 
 
 def warmed(

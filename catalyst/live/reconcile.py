@@ -12,7 +12,7 @@ from catalyst.live.events import Alert, Body, Filled, Found
 from catalyst.live.ports import Execution
 from catalyst.live.threads import in_thread
 from catalyst.strategy.ids import content_id
-from catalyst.strategy.money import MICRO
+from catalyst.strategy.money import MICRO, fill_price
 from catalyst.strategy.portfolio import Entry
 from catalyst.strategy.reasons import Kind, Role, Side
 from catalyst.strategy.risk import make_order
@@ -64,7 +64,7 @@ class Reconciler:
             ours[name] = ours.get(name, 0) + entry.side * entry.held
         apart = {
             name: theirs.get(name, 0) - ours.get(name, 0)
-            for name in sorted({*theirs, *ours})
+            for name in sorted({*theirs, *ours} - self._in_the_air())
             if theirs.get(name, 0) != ours.get(name, 0)
         }
         # A fill may be on its way: only what differs twice by the same number is taken for real.
@@ -94,13 +94,19 @@ class Reconciler:
                 ]
         return bodies
 
+    def _in_the_air(self) -> set[str]:
+        """Name the symbols of which something is about to be known: their books wait for it."""
+        mirror = self.desk.mirror
+        unbooked = {order.symbol for order in mirror.gap()}
+        return unbooked | {sent.intent.symbol for sent in mirror.unresolved()}
+
     async def _by_hand(self, entry: Entry, name: str, by: int) -> list[Body]:
         """Book shares that left by an order that is not ours: a person closed them."""
         desk = self.desk
+        # It may have happened days ago, while nobody was here.
+        after_ns = min(desk.now_ns() - _DAY_NS, entry.decided_ns)
         try:
-            told = await in_thread(
-                lambda: desk.broker.executions(desk.now_ns() - _DAY_NS), name="executions"
-            )
+            told = await in_thread(lambda: desk.broker.executions(after_ns), name="executions")
         except (BrokerRefusalError, BrokerSilenceError):
             return []
         left = min(abs(by), entry.held)
@@ -113,13 +119,18 @@ class Reconciler:
             left -= quantity
             bodies.append(_manual(entry, execution, quantity, desk))
         self._apart.pop(name, None)
-        if bodies:
-            text = f"{abs(by)} shares of {name} were closed at the broker by hand"
-            bodies += [
-                Found("closed_by_hand", name, text),
-                Alert("closed_by_hand", name, "warning", text, float(abs(by)), 0.0),
-            ]
-        return bodies
+        text = f"{abs(by)} shares of {name} were closed at the broker by hand"
+        severity = "warning"
+        if left:
+            # Never sell what is not there: the books follow the broker, at the last known price.
+            text += f", {left} of them without an execution that tells it, booked at the last price"
+            severity = "critical"
+            bodies.append(_unexplained(entry, left, desk))
+        return [
+            *bodies,
+            Found("closed_by_hand", name, text),
+            Alert("closed_by_hand", name, severity, text, float(abs(by)), 0.0),
+        ]
 
     def _strangers(self, told: Sequence[Execution], name: str, side: Side) -> list[Execution]:
         found = [
@@ -149,6 +160,16 @@ class Reconciler:
             Found("cash_differs", "", text),
             Alert("cash_differs", "", "warning", text, by / MICRO, 0.0),
         ]
+
+
+def _unexplained(entry: Entry, quantity: int, desk: BrokerDesk) -> Filled:
+    mark = dict(desk.projected().marks).get(entry.symbol, entry.average_price)
+    side, at_ns = Side(-entry.side), desk.now_ns()
+    price = f"{fill_price(mark, buy=side is Side.BUY):.4f}"
+    name = content_id("unexplained", entry.entry_id, at_ns)
+    symbol = desk.names[entry.symbol]
+    execution = Execution(name, name, symbol, side, quantity, price, -1, at_ns)
+    return _manual(entry, execution, quantity, desk)
 
 
 def _manual(entry: Entry, execution: Execution, quantity: int, desk: BrokerDesk) -> Filled:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from catalyst.data.state_codec import state_from
-from catalyst.live.events import Decided, Filled, SessionClosed, SessionOpened
+from catalyst.data.calendar import day_to_date, sessions
+from catalyst.data.state_codec import state_from, state_json
+from catalyst.live.broker_desk import BrokerDesk
+from catalyst.live.events import Alert, Body, Decided, Filled, SessionClosed, SessionOpened
 from catalyst.live.fills import fill_of
 from catalyst.live.folding import Folded
 from catalyst.live.mirror import Mirror
@@ -97,3 +100,47 @@ def opened_day(folded: Folded) -> str:
     """Return the last day that was opened, ISO; empty for none."""
     opened = folded.opened
     return opened.body.day if opened is not None and isinstance(opened.body, SessionOpened) else ""
+
+
+def left_open(folded: Folded, day: dt.date, desk: BrokerDesk) -> list[Body]:
+    """Close a session whose process ended before its close, and tell of those that nobody traded.
+
+    Parameters
+    ----------
+    folded
+        The journal.
+    day
+        The session that begins.
+    desk
+        Books and broker, compared.
+    """
+    last = opened_day(folded)
+    if not last:
+        return []
+    bodies: list[Body] = []
+    if folded.closed is None:
+        state, account = desk.projected(), desk.account
+        text = f"the session of {last} was not traded to its end: its process had ended"
+        bodies = [
+            Alert("missed_session", last, "critical", text),
+            SessionClosed(
+                last,
+                state.cash_micro,
+                state.equity_micro,
+                account.cash_micro if account else state.cash_micro,
+                account.equity_micro if account else state.equity_micro,
+                {desk.names[e.symbol]: e.side * e.held for e in state.entries if e.held},
+                state_json(desk.state, desk.names),
+            ),
+        ]
+    first = dt.date.fromisoformat(last) + dt.timedelta(days=1)
+    missed = sessions(first, day - dt.timedelta(days=1)).day.tolist() if first < day else []
+    return bodies + [
+        Alert(
+            "missed_session",
+            str(day_to_date(number)),
+            "critical",
+            f"nobody traded the session of {day_to_date(number)}",
+        )
+        for number in missed
+    ]

@@ -13,8 +13,10 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from catalyst.data.feed import Feed
 from catalyst.data.lake import Lake
 from catalyst.data.settings import Settings
+from catalyst.errors import LakeError
 from catalyst.live.alpaca_broker import opened
 from catalyst.live.cache import Cache
 from catalyst.live.cache_feed import CacheFeed
@@ -32,7 +34,9 @@ from catalyst.live.news_vendors import news_vendors
 from catalyst.live.run_file import Run, write_run_file
 from catalyst.live.schema import migrate
 from catalyst.live.services import Services, open_services
+from catalyst.live.system_log import keep_logs
 from catalyst.live.wall_clock import WallClock
+from catalyst.strategy.history import history_sessions
 from catalyst.strategy.params import Params
 
 _NEW_YORK = ZoneInfo("America/New_York")
@@ -65,6 +69,23 @@ class Live:
     speed: float
     account: str
     feed: str
+
+
+def first_day(feed: Feed) -> dt.date:
+    """Return the first day of a lake that has all the history before it that decisions rest on.
+
+    Raises
+    ------
+    LakeError
+        If the lake holds no more sessions than that.
+    """
+    days, needed = feed.lake.days(str(feed.timeframe)), history_sessions(feed.grid)
+    if len(days) <= needed:
+        raise LakeError(
+            f"the lake {feed.lake.root} holds {len(days)} sessions, and decisions rest on {needed} "
+            "before the first; import more, or name a --start"
+        )
+    return days[needed]
 
 
 def run_live(
@@ -186,6 +207,7 @@ async def _run(
     with (
         write_run_file(state, run),
         Journal.open(database, account) as journal,
+        keep_logs(database, account_id=account, correlation_id=f"{run.begun_at} {run.pid}"),
         closing(Cache(services.redis_url, owner=True, absent=services.redis_error)) as cache,
     ):
         by_hand = journal_hand_acts(state, journal, at_ns=clock.now_ns())

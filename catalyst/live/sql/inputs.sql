@@ -30,15 +30,11 @@ INSERT INTO data_ingestion.news_raw (
 ON CONFLICT DO NOTHING
 
 -- name: inputs_see_article
-INSERT INTO data_ingestion.news_seen (account_id, news_id, symbol, known_ns, seq, place)
-VALUES (%(account_id)s, %(news_id)s, %(symbol)s, %(known_ns)s, %(seq)s, %(place)s)
+INSERT INTO data_ingestion.news_seen (account_id, news_id, symbol, known_ns, seq, place, told)
+VALUES (%(account_id)s, %(news_id)s, %(symbol)s, %(known_ns)s, %(seq)s, %(place)s, %(told)s)
 
 -- name: inputs_news
-SELECT s.seq, n.news_id, n.symbol, n.known_ns, n.published_ns, n.known_is_assumed, n.headline,
-    n.url, n.author, n.provider, n.source, n.tier, n.categories, n.keywords, n.tickers,
-    n.sentiment, n.market_state, n.breaking, n.cluster_id, n.cluster_rank, n.cluster_sources,
-    n.confirmed_by, n.confirm_minutes, n.coordination, n.raw, n.link, n.id, n.retweet_of_id
+SELECT s.seq, s.told
 FROM data_ingestion.news_seen s
-JOIN data_ingestion.news_raw n USING (news_id, symbol, known_ns)
 WHERE s.account_id = %(account_id)s AND s.seq BETWEEN %(first_seq)s AND %(last_seq)s
 ORDER BY s.seq, s.place
