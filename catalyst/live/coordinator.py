@@ -134,11 +134,6 @@ class Coordinator:
     desk: TradingDesk | None = None
     _done: int = 0
 
-    @property
-    def owner(self) -> str:
-        """Name this process, as cycles do."""
-        return f"{socket.gethostname()}:{os.getpid()}"
-
     async def run(self) -> None:
         """Trade until the plan is done, or `stop` is set."""
         self.clock.watch(self.broker.stream)
@@ -351,7 +346,7 @@ class Coordinator:
                 asof_ns,
                 _MODES[market_state(session, asof_ns)],
                 status,
-                self.owner,
+                f"{socket.gethostname()}:{os.getpid()}",
                 self.clock.now_ns() + _LEASE_NS,
                 why=why,
             )
