@@ -137,7 +137,7 @@ class BrokerDesk:
 
         Nothing is forgotten if the broker doesn't answer: the next round asks again.
         """
-        open_ids = [i for i, o in self.mirror.orders.items() if not o.status.final]
+        open_ids = list(self.mirror.standing)
         now_ns, after_ns = self.now_ns(), self._unsure_ns(open_ids)
         try:
             found = await self._ask(lambda: self.broker.orders(after_ns))

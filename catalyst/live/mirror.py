@@ -63,6 +63,11 @@ class Mirror:
     ----------
     index
         Position of each symbol in the run's table.
+
+    Attributes
+    ----------
+    standing
+        The orders of which something may still come, by the broker's id: few of a day's.
     """
 
     index: Mapping[str, int]
@@ -74,6 +79,8 @@ class Mirror:
     dead: set[str] = field(default_factory=set)
     intent_of: dict[str, Intent] = field(default_factory=dict)
     cancels: dict[str, int] = field(default_factory=dict)
+    standing: dict[str, BrokerOrder] = field(init=False, default_factory=dict)
+    _unbooked: dict[str, None] = field(init=False, default_factory=dict)
 
     def replay(self, body: Body, at_ns: int) -> None:
         """Take in one event of the journal, as it was taken in when it happened."""
@@ -130,13 +137,11 @@ class Mirror:
         known = self.orders.get(order.broker_id)
         if known is not None and not _is_news(known, order):
             return []
-        self.orders[order.broker_id] = order
+        self._keep(order)
         replaced = self.orders.get(order.replaces)
         if replaced is not None and not replaced.status.final:
             # The answer to a replace tells the new order only.
-            self.orders[order.replaces] = replace(
-                replaced, status=OrderStatus.REPLACED, replaced_by=order.broker_id
-            )
+            self._keep(replace(replaced, status=OrderStatus.REPLACED, replaced_by=order.broker_id))
         serves = self._serves(order)
         if serves is None:
             return []
@@ -147,6 +152,15 @@ class Mirror:
                 serves.order_id, serves.entry_id, order.client_order_id, broker_order_json(order)
             )
         ]
+
+    def _keep(self, order: BrokerOrder) -> None:
+        self.orders[order.broker_id] = order
+        if order.status.final:
+            self.standing.pop(order.broker_id, None)
+        else:
+            self.standing[order.broker_id] = order
+        if order.filled:
+            self._unbooked[order.broker_id] = None
 
     def _serves(self, order: BrokerOrder) -> Order | None:
         if order.broker_id in self.serves:
@@ -172,9 +186,9 @@ class Mirror:
 
     def gap(self) -> list[BrokerOrder]:
         """Return the orders of ours of which more has filled than is booked."""
-        return [
-            o for i, o in self.orders.items() if i in self.serves and o.filled > self._booked(i)
-        ]
+        known = {i: self.orders[i] for i in self._unbooked if i in self.orders}
+        self._unbooked = {i: None for i, o in known.items() if o.filled > self._booked(i)}
+        return [known[i] for i in self._unbooked if i in self.serves]
 
     def _booked(self, broker_id: str) -> int:
         return self.booked.get(broker_id, 0)
@@ -237,13 +251,13 @@ class Mirror:
         """Return the orders of an entry of which something may still come."""
         return [
             o
-            for i, o in self.orders.items()
-            if not o.status.final and i in self.serves and self.serves[i].entry_id == entry_id
+            for i, o in self.standing.items()
+            if i in self.serves and self.serves[i].entry_id == entry_id
         ]
 
     def live_of_symbol(self, symbol: str) -> list[BrokerOrder]:
         """Return all orders of a symbol of which something may still come, foreign ones too."""
-        return [o for o in self.orders.values() if o.symbol == symbol and not o.status.final]
+        return [o for o in self.standing.values() if o.symbol == symbol]
 
     def unresolved(self) -> list[Sent]:
         """Return what was sent, or is about to be, without anyone knowing what became of it."""

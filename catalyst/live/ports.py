@@ -29,18 +29,11 @@ class OrderStatus(Enum):
     @property
     def final(self) -> bool:
         """Tell whether nothing more can come of the order."""
-        return self in _FINAL
+        # By its word: the hash of a member of an enum is worked out in Python, each time.
+        return self._value_ in _FINAL
 
 
-_FINAL = frozenset(
-    {
-        OrderStatus.FILLED,
-        OrderStatus.CANCELED,
-        OrderStatus.EXPIRED,
-        OrderStatus.REPLACED,
-        OrderStatus.REJECTED,
-    }
-)
+_FINAL = frozenset({"filled", "canceled", "expired", "replaced", "rejected"})
 
 
 @dataclass(frozen=True)
