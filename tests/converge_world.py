@@ -83,10 +83,9 @@ class World:
 
     def start(self, state: PortfolioState | None = None) -> None:
         """Begin, or begin again with what the journal knows, as recovery does."""
-        mirror = Mirror(INDEX)
+        mirror = self.remembered()
         decided_ns = fills_seq = 0
         for event in self.journal.events:
-            mirror.replay(event.body, event.at_ns)
             if isinstance(event.body, Decided):
                 state = state_from(event.body.state, INDEX)
                 decided_ns, fills_seq = event.body.asof_ns, event.body.fills_seq
@@ -112,6 +111,13 @@ class World:
             updates=self.broker.heard,
         )
         self.reconciler = Reconciler(self.desk)
+
+    def remembered(self) -> Mirror:
+        """Give what the journal alone knows of the broker."""
+        mirror = Mirror(INDEX)
+        for event in self.journal.events:
+            mirror.replay(event.body, event.at_ns)
+        return mirror
 
     async def restart(self) -> None:
         """Die and begin again: nothing of the process before is left but its journal."""

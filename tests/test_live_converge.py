@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalyst.live.events import Alert, Found, Intent, Withheld
+from catalyst.live.mirror import Mirror
 from catalyst.strategy.reasons import Kind, Role
 from catalyst.strategy.risk import make_order
 
@@ -597,6 +598,44 @@ def test_shares_without_an_execution_are_booked_at_the_orders_mean_price() -> No
     assert world.apart() == []
 
 
+def test_nothing_is_sold_or_cancelled_while_shares_are_not_booked_yet() -> None:
+    async def story(world: World) -> None:
+        await world.enter()
+        world.broker.late = world.broker.mute = True
+        world.trade(0, 100.0)
+        world.broker.heard.put_nowait(None)
+        await world.turn()
+        assert world.entry.held == 0
+        assert world.wants() == []
+        await world.pass_time(4)
+
+    world = played(story)
+
+    assert world.works() == PROTECTED
+    assert world.apart() == []
+
+
+def test_what_a_lost_exit_sold_was_not_closed_by_hand() -> None:
+    async def story(world: World) -> None:
+        await world.hold()
+        world.flatten = True
+        world.broker.next = ["dark"]
+        await world.pass_time(1)
+        world.broker.mute = True
+        await world.turn()
+        assert len(world.mirror.unresolved()) == 1
+        world.trade(0, 100.0)
+        await world.reconciler.work()
+        await world.reconciler.work()
+        await world.pass_time(9)
+
+    world = played(story)
+
+    assert "closed_by_hand" not in world.told(Found)
+    assert world.broker.shares == {"AAA": 0}
+    assert world.apart() == []
+
+
 # Whatever happens
 
 
@@ -649,6 +688,7 @@ def test_whatever_a_broker_does_it_ends_with_what_is_wanted_and_never_with_more(
 
     assert world.apart() == []
     assert world.wants() == []
+    assert _known(world.remembered()) == _known(world.mirror)
 
     async def flat() -> None:
         world.flatten = True
@@ -700,13 +740,19 @@ def _happens(world: World, step: tuple[Any, ...], side: int) -> Coroutine[Any, A
             return quick()
 
 
+def _known(mirror: Mirror) -> dict[str, Any]:
+    return {i: (s, mirror.orders[i], mirror.booked.get(i)) for i, s in mirror.serves.items()}
+
+
 async def _calm(world: World) -> None:
     broker = world.broker
     broker.next.clear()
     broker.slow = broker.mute = broker.late = False
     broker.settle()
     broker.heard.put_nowait(None)
+    # What leaves by a limit before the open leaves at the market after it.
     await world.pass_to(at("09:31"))
+    await world.look()
     for _ in range(30):
         world.now_ns += 5 * SECOND_NS
         await world.turn()

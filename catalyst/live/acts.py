@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from catalyst.live.events import Alert, Intent, Withheld
 from catalyst.live.mirror import Sent
+from catalyst.live.ports import BrokerOrder
+from catalyst.strategy.decisions import Order
 
 
 @dataclass(frozen=True)
@@ -83,3 +85,18 @@ class Acts:
     acts: list[Act] = field(default_factory=list)
     waiting: bool = False
     later: bool = False
+
+
+def cancelling(order: BrokerOrder, serves: Order) -> Intent:
+    """Return what cancels a broker's order that serves one of the strategy's."""
+    return Intent(
+        order.client_order_id,
+        [serves.order_id],
+        serves.entry_id,
+        serves.leg,
+        order.symbol,
+        "cancel",
+        {},
+        target_broker_id=order.broker_id,
+        signal_id=serves.signal_id,
+    )

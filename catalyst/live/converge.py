@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from catalyst.data.state_codec import order_json
-from catalyst.live.acts import Acts, Ask, LookUp, Situation
+from catalyst.live.acts import Acts, Ask, LookUp, Situation, cancelling
 from catalyst.live.entry_gate import send_entries
 from catalyst.live.events import Alert, Intent
 from catalyst.live.mirror import Mirror, Sent
@@ -56,13 +56,18 @@ def converge(state: PortfolioState, mirror: Mirror, at: Situation) -> Acts:
     out = Acts()
     unknown = _look_up(mirror, at, out)
     wanted = {e.entry_id for e in state.entries}
-    for order in list(mirror.orders.values()):
+    # What has filled and is not booked yet may be held or gone: nothing is right to do about it.
+    unsettled = {mirror.serves[o.broker_id].entry_id for o in mirror.gap()}
+    out.later |= bool(unsettled)
+    for order in list(mirror.standing.values()):
         serves = mirror.serves.get(order.broker_id)
-        if serves is not None and not order.status.final and serves.entry_id not in wanted:
+        if serves is not None and serves.entry_id not in wanted | unsettled:
             _cancel(order, serves, mirror, at, out)
+    marks = dict(state.marks)
     for entry in state.entries:
-        mark = dict(state.marks).get(entry.symbol, math.nan)
-        _Desk(entry, mirror, at, out, mark=mark, unknown=entry.entry_id in unknown).work()
+        mark = marks.get(entry.symbol, math.nan)
+        if entry.entry_id not in unsettled:
+            _Desk(entry, mirror, at, out, mark=mark, unknown=entry.entry_id in unknown).work()
     send_entries(state, mirror, at, out)
     return out
 
@@ -90,27 +95,15 @@ def _cancel(order: BrokerOrder, serves: Order, mirror: Mirror, at: Situation, ou
         return
     if order.status is OrderStatus.HELD and _goes_with_another(order, mirror):
         return
-    out.acts.append(
-        Intent(
-            order.client_order_id,
-            [serves.order_id],
-            serves.entry_id,
-            serves.leg,
-            order.symbol,
-            "cancel",
-            {},
-            target_broker_id=order.broker_id,
-            signal_id=serves.signal_id,
-        )
-    )
+    out.acts.append(cancelling(order, serves))
 
 
 def _goes_with_another(leg: BrokerOrder, mirror: Mirror) -> bool:
     """Tell whether a sleeping leg ends with its parent or its other leg; left alone, it doesn't."""
     return any(
         o.broker_id == leg.parent_id or (o.parent_id == leg.parent_id != "")
-        for o in mirror.orders.values()
-        if not o.status.final and o.status is not OrderStatus.HELD
+        for o in mirror.standing.values()
+        if o.status is not OrderStatus.HELD
     )
 
 
