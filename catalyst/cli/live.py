@@ -81,8 +81,9 @@ def command(
     extent = {**asked.extent, "start": None}
     params = contender(variant, asked.lake, settings=settings or [], **extent)  # type: ignore[arg-type]
     named = asked.extent["symbols"]
-    # A wrong symbol is told before anything is started for it.
+    # A wrong symbol or day is told before anything is started for it.
     history = Feed(asked.lake, asked.timeframe, named)
+    history.span(asked.extent["start"], None)
     live = Live(
         params,
         asked.lake,
@@ -122,7 +123,8 @@ def command(
     if as_json:
         typer.echo(json.dumps({"account": number, "sessions": seen}))
     else:
-        days = f"{len(seen)} sessions were closed" if seen else "no session was closed"
+        count = {0: "no session was", 1: "one session was"}.get(len(seen), f"{len(seen)} were")
+        days = f"{count} closed"
         typer.echo(f"stopped: account {number}, {days}; catalyst status shows how it stands")
 
 

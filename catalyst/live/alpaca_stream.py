@@ -37,6 +37,7 @@ SILENCE_S: Final = 20.0
 LIMIT_PAUSE_S: Final = 90.0
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_LEAST_PAUSE_S = 1.0
 # A connection that lived as long was a good one: the next pause is the first again.
 _GOOD_S = 30.0
 # How long an event may be behind the answer to a question.
@@ -150,7 +151,8 @@ class TradeStream:
                 f"the trade stream at {self._endpoint.url} {lost}; it is opened again in "
                 f"{pause:.1f} s, and no entry may be sent until then"
             )
-            await asyncio.sleep(self._pace.ours(pause))
+            # At hundreds of times the speed a paper exchange that is gone would be hammered.
+            await asyncio.sleep(max(self._pace.ours(pause), min(pause, _LEAST_PAUSE_S)))
 
     async def _once(
         self, snapshot: Callable[[], Snapshot]

@@ -173,11 +173,9 @@ class Coordinator:
         at_ns = session.pre_ns - _PREPARE_NS
         while self.clock.now_ns() < at_ns and not self.stop.is_set():
             await keeper.wait()
-            if self.clock.stepped:
-                await self.clock.sleep_until(at_ns)
-            else:
-                await asyncio.sleep(_LOOK_S)
-                await self.clock.sleep_until(min(at_ns, self.clock.now_ns()))
+            look_ns = round(_LOOK_S * getattr(self.clock, "speed", 1.0) * _SECOND_NS)
+            next_ns = at_ns if self.clock.stepped else self.clock.now_ns() + look_ns
+            await self.clock.sleep_until(min(at_ns, next_ns))
 
     async def _session(self, session: Session) -> None:
         plan, day = self.plan, day_to_date(session.day)

@@ -68,6 +68,7 @@ class ExchangeClock:
     tell: Tell = _nothing
     patience_s: float = 5.0
     speed: float = field(init=False, default=0.0)
+    _rate: float = field(init=False, default=0.0)
     timeframe: str = field(init=False, default="")
     gaps: int = field(init=False, default=0)
     _now_ns: int = field(init=False, default=0)
@@ -122,7 +123,7 @@ class ExchangeClock:
     def now_ns(self) -> int:
         """Return the exchange's time, ns UTC; never less than before."""
         if self.speed:
-            passed = (time.monotonic() - self._at) * self.speed * SECOND_NS
+            passed = (time.monotonic() - self._at) * self._rate * SECOND_NS
             self._from_ns = max(self._from_ns, self._now_ns + int(passed))
             return self._from_ns
         return self._now_ns
@@ -275,6 +276,8 @@ class ExchangeClock:
         told, at = answer
         before = self.now_ns() if self._at else 0
         self.speed = float(told.get("speed") or 0.0)
+        # It may stand until somebody listens, and run from then on.
+        self._rate = 0.0 if told.get("waits") else self.speed
         self.timeframe = str(told.get("timeframe") or "")
         self._post_ns = int(told.get("post_ns") or 0)
         self._sent = {name: int(count) for name, count in (told.get("sent") or {}).items()}

@@ -27,7 +27,7 @@ from catalyst.live.exchange_clock import ExchangeClock
 from catalyst.live.feeds import STREAMED
 from catalyst.live.hand_journal import journal_hand_acts
 from catalyst.live.health import end_heartbeat
-from catalyst.live.house_exchange import house_exchange
+from catalyst.live.house_exchange import HouseExchange, house_exchange
 from catalyst.live.journal import Journal
 from catalyst.live.market_source import market_source
 from catalyst.live.news_vendors import news_vendors
@@ -118,7 +118,14 @@ def run_live(
         If something is missing, before anything is sent; or it can't go on.
     """
     with ExitStack() as held:
-        endpoint, keys, data_url = _place(asked, settings, held, tell)
+        endpoint, keys, data_url, exchange = _place(asked, settings, held)
+
+        def adopt() -> None:
+            # Only who has the account's lock may end an exchange that another one started.
+            if exchange is not None and exchange.found:
+                tell(f"the paper exchange at {exchange.url} went on alone; it is used again")
+                held.callback(exchange.stop)
+
         services = held.enter_context(open_services(settings.catalyst_home, settings))
         if "postgresql" in services.embedded:
             migrate(services.database_url)
@@ -129,6 +136,7 @@ def run_live(
                 asked,
                 settings,
                 (endpoint, keys, data_url),
+                adopt,
                 services,
                 database,
                 tell=tell,
@@ -139,13 +147,14 @@ def run_live(
 
 
 def _place(
-    asked: Live, settings: Settings, held: ExitStack, tell: Tell
-) -> tuple[Endpoint, Keys, str]:
+    asked: Live, settings: Settings, held: ExitStack
+) -> tuple[Endpoint, Keys, str, HouseExchange | None]:
     """Say where to trade: Alpaca with its keys, an exchange named by address, or one of our own."""
     if settings.alpaca_api_key is not None or settings.alpaca_secret_key is not None:
         endpoint = endpoint_of(settings)
         here = endpoint.money is Money.LOCAL
-        return endpoint, keys_of(settings), endpoint.url if here else settings.alpaca_data_url
+        url = endpoint.url if here else settings.alpaca_data_url
+        return endpoint, keys_of(settings), url, None
     arguments: dict[str, str | None] = {
         "--lake": str(asked.lake.root),
         "--timeframe": asked.timeframe,
@@ -161,17 +170,17 @@ def _place(
     text = "|".join(f"{k}={v}" for k, v in arguments.items() if k not in ("--speed", "--wait"))
     name = f"{asked.account}-{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
     exchange = house_exchange(settings.catalyst_home / "state", name, arguments)
-    if exchange.found:
-        tell(f"the paper exchange at {exchange.url} went on while nobody traded; it is used again")
-    held.callback(exchange.stop)
+    if not exchange.found:
+        held.callback(exchange.stop)
     # Other books, another account: one journal must not tell of two.
-    return parse_endpoint(exchange.url), Keys(name, name), exchange.url
+    return parse_endpoint(exchange.url), Keys(name, name), exchange.url, exchange
 
 
 async def _run(
     asked: Live,
     settings: Settings,
     place: tuple[Endpoint, Keys, str],
+    adopt: Callable[[], None],
     services: Services,
     database: Database,
     *,
@@ -210,6 +219,7 @@ async def _run(
         keep_logs(database, account_id=account, correlation_id=f"{run.begun_at} {run.pid}"),
         closing(Cache(services.redis_url, owner=True, absent=services.redis_error)) as cache,
     ):
+        adopt()
         by_hand = journal_hand_acts(state, journal, at_ns=clock.now_ns())
         if by_hand:
             tell(f"{by_hand} acts by hand were taken into the journal; entries are paused")

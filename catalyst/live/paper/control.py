@@ -83,6 +83,7 @@ class _Control:
         return {
             "now_ns": exchange.now_ns,
             "speed": pace.speed if pace else 0,
+            "waits": bool(pace and pace.waits),
             "timeframe": exchange.feed.timeframe,
             "session": str(day_to_date(session.day)),
             "pre_ns": session.pre_ns,

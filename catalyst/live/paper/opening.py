@@ -116,9 +116,7 @@ def opened_floor(opening: Opening) -> Floor:
         exchange.faults.add(faults_of(_plan(opening.faults)))
     pace = None
     if opening.speed:
-        # Books that go on were left by somebody who may still hold something: their time runs.
-        waits = opening.waits and exchange.now_ns <= exchange.sessions[0].pre_ns
-        pace = Pace(exchange.sessions, opening.speed, opening.nights, waits)
+        pace = Pace(exchange.sessions, opening.speed, opening.nights, opening.waits)
     return Floor(exchange, pace, log)
 
 
