@@ -304,3 +304,18 @@ def test_money_is_conserved_after_every_event(good: Lived) -> None:
     assert seen
     assert cash == Decimal(good.books["cash"])
     assert not +shares
+
+
+def test_every_incident_is_listed_with_tests_that_exist(repository: Path) -> None:
+    listed = (repository / "docs" / "incidents.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", listed))
+    files = (repository / "tests").glob("test_*.py")
+    defined = {
+        name
+        for file in files
+        for name in re.findall(r"^def (test_\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    numbers = {int(name[14:16]) for name in named if name.startswith("test_incident_")}
+
+    assert named - defined == set()
+    assert numbers == set(range(1, 21))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from builders import NAMES, at
 from converge_world import BAR_NS, SECOND_NS, World, played
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from catalyst.live.events import Alert, Found, Intent, Withheld
@@ -663,7 +663,6 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=60)
 @given(
     clock=st.sampled_from(["09:20", "10:00"]),
     side=st.sampled_from([1, -1]),
