@@ -17,6 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # the others have ended. The second of them needs no kernel: one worker compiles those, not two.
 LONGEST = (
     *("test_audit_lookahead", "test_shared_imports", "test_notebooks", "test_calibrate"),
+    *("test_live_crashes", "test_live_command", "test_incidents", "test_feeds"),
     *("test_real_runs", "test_compare", "test_killed_imports", "test_compiled_trials"),
     *("test_learning", "test_sweep", "test_manners", "test_report", "test_against_reference"),
     *("test_cluster", "test_event_study", "test_learning_future", "test_walk_forward"),
