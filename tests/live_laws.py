@@ -104,11 +104,14 @@ def _duplicates(ledger: Json, events: list[Event], executed: list[Json]) -> list
     for order_id, count in Counter(o["client_order_id"].partition("-")[0] for o in buys).items():
         if count > 1:
             out.append(f"the entry {order_id} was sent {count} times")
-    wanted: dict[str, int] = {}
+    entries: dict[str, tuple[str, int]] = {}
     for event in events:
         body = event.body
         if isinstance(body, Intent) and body.purpose == "entry" and body.entry is not None:
-            wanted[body.symbol] = int(body.entry["quantity"])
+            entries[body.entry_id] = body.symbol, int(body.entry["quantity"])
+    wanted: Counter[str] = Counter()
+    for symbol, quantity in entries.values():
+        wanted[symbol] += quantity
     bought: Counter[str] = Counter()
     shares: Counter[str] = Counter()
     for activity in executed:
@@ -118,9 +121,9 @@ def _duplicates(ledger: Json, events: list[Event], executed: list[Json]) -> list
         if shares[symbol] < 0:
             out.append(f"{-shares[symbol]} shares of {symbol} were sold twice")
     out += [
-        f"{n} shares of {symbol} were bought, {wanted.get(symbol, 0)} decided"
+        f"{n} shares of {symbol} were bought, {wanted[symbol]} decided"
         for symbol, n in bought.items()
-        if n > wanted.get(symbol, 0)
+        if n > wanted[symbol]
     ]
     return out
 

@@ -57,6 +57,7 @@ from catalyst.strategy.values import MarketState, Session
 _SECOND_NS = 10**9
 _PREPARE_NS = 300 * _SECOND_NS
 _LEASE_NS = 600 * _SECOND_NS
+_LATE_NS = 3_600 * _SECOND_NS
 _LOOK_S = 0.5
 _MODES = {
     MarketState.PRE_MARKET: "aggressive",
@@ -149,23 +150,23 @@ class Coordinator:
                 return
 
     def _export(self, day: dt.date) -> None:
-        export_session(
-            inputs_of(self.database, self.journal.account_id, str(day)), day, self.plan.root
-        )
+        inputs = inputs_of(self.database, self.journal.account_id, str(day))
+        export_session(inputs, day, self.plan.root)
 
     def _next_session(self) -> Session | None:
         now_ns = self.clock.now_ns()
         day = dt.datetime.fromtimestamp(now_ns / _SECOND_NS, dt.UTC).date()
         first = max(day - dt.timedelta(days=1), self.plan.start or day - dt.timedelta(days=1))
         folded = fold(self.database, self.journal.account_id)
-        done = closed_day(folded)
+        done, left = closed_day(folded), "" if folded.closed else opened_day(folded)
         for number in range(30):
             found = session_of(first + dt.timedelta(days=number))
-            if found is None or found.post_ns <= now_ns:
+            if found is None or (done and str(day_to_date(found.day)) <= done):
                 continue
-            if done and str(day_to_date(found.day)) <= done:
-                continue
-            return found
+            # One whose process died in its last moments is ended as any other, not as left behind.
+            late_ns = _LATE_NS if str(day_to_date(found.day)) == left else 0
+            if found.post_ns + late_ns > now_ns:
+                return found
         return None
 
     async def _wait_for(self, session: Session, keeper: Housekeeping) -> None:
@@ -173,6 +174,9 @@ class Coordinator:
         at_ns = session.pre_ns - _PREPARE_NS
         while self.clock.now_ns() < at_ns and not self.stop.is_set():
             await keeper.wait()
+            if getattr(self.clock, "ended", False):
+                self.tell("the exchange has played its last session")
+                self.stop.set()
             look_ns = round(_LOOK_S * getattr(self.clock, "speed", 1.0) * _SECOND_NS)
             next_ns = at_ns if self.clock.stepped else self.clock.now_ns() + look_ns
             await self.clock.sleep_until(min(at_ns, next_ns))

@@ -58,6 +58,8 @@ class ExchangeClock:
         Exchange seconds in one of ours; 0: it is stepped.
     timeframe
         Of the bars that the exchange sends.
+    ended
+        Whether the exchange has played its last session: its time does not go on.
     gaps
         How many times messages did not arrive in time.
     """
@@ -70,6 +72,7 @@ class ExchangeClock:
     speed: float = field(init=False, default=0.0)
     _rate: float = field(init=False, default=0.0)
     timeframe: str = field(init=False, default="")
+    ended: bool = field(init=False, default=False)
     gaps: int = field(init=False, default=0)
     _now_ns: int = field(init=False, default=0)
     _from_ns: int = field(init=False, default=0)
@@ -279,6 +282,7 @@ class ExchangeClock:
         # It may stand until somebody listens, and run from then on.
         self._rate = 0.0 if told.get("waits") else self.speed
         self.timeframe = str(told.get("timeframe") or "")
+        self.ended = bool(told.get("ended"))
         self._post_ns = int(told.get("post_ns") or 0)
         self._sent = {name: int(count) for name, count in (told.get("sent") or {}).items()}
         self._now_ns, self._at = int(told["now_ns"]), at
