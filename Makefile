@@ -58,10 +58,11 @@ check: $(COMPLETE) ## lint, formatting, types and import rules
 bench: $(COMPLETE) ## time the kernels, score the news
 	@$(BIN)/python -m benchmarks
 
-soak: $(COMPLETE) ## run the whole search in 200 worlds without an edge, and see planted ones found; hours
+soak: $(COMPLETE) ## 200 worlds without an edge, planted ones, and 200 kills of live; hours
 	@$(BIN)/catalyst calibrate --worlds 200 --out runs/soak --resume $(ARGS)
 	@$(BIN)/catalyst calibrate --power --worlds 20 --companies 60 --sessions 60 --scales 0,1,2,4,8 \
 	    --variants spec,news_only --out runs/soak-power --resume $(ARGS)
+	@$(BIN)/python -m benchmarks.soak_live --runs 200
 
 browser: $(COMPLETE) ## find a Chromium for the tests of pages, or get one; fails never
 	@found="$${CATALYST_CHROMIUM:-}"; \
