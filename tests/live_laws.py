@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections import Counter, defaultdict
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from live_world import session_on
 from pydantic import SecretStr
 
 from catalyst.live.database import Database
 from catalyst.live.events import Decided, Event, Filled, Intent, SessionClosed
 from catalyst.live.journal_reading import events_of, verify
-from catalyst.live.preparation import session_of
 from catalyst.strategy.money import notional_micro, to_micro
-from catalyst.strategy.values import Session
 
 if TYPE_CHECKING:
     from live_run import Course
@@ -65,13 +63,6 @@ def broken_laws(
         told.append(f"alerts: {grave}")
     if proof is not None and (proof.get("verdict") != "identical"):
         told.append(f"parity: {proof.get('verdict')}, {proof.get('first_difference')}")
-
-
-def session_on(day: str) -> Session:
-    """Give the session of a day, ISO."""
-    found = session_of(dt.date.fromisoformat(day))
-    assert found is not None
-    return found
 
 
 _ALERTS = """
@@ -158,15 +149,13 @@ def _difference(ours: _Books, theirs: _Books) -> str:
 
 def _unprotected(day: str, seen: Path) -> list[str]:
     """In regular hours stops, or market orders that sell, cover every share before time goes on."""
-    session, out = session_on(day), []
-    for line in seen.read_text().splitlines() if seen.exists() else []:
+    open_ns, out = session_on(day).open_ns, []
+    for line in seen.read_text().splitlines():
         row = json.loads(line)
-        if not session.open_ns <= row["now_ns"] < session.close_ns:
-            continue
         for symbol, held in row["held"].items():
             covered = sum(_covers(o) for o in row["orders"] if o["symbol"] == symbol)
             if covered < held:
-                minute = (row["now_ns"] - session.open_ns) / 60e9
+                minute = (row["now_ns"] - open_ns) / 60e9
                 for_s = (row["to_ns"] - row["now_ns"]) / 1e9
                 out.append(
                     f"{held - covered} of {held} shares of {symbol} are unprotected at the open "

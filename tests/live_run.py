@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from live_laws import broken_laws, session_on
+from live_laws import broken_laws
 from live_services import open_home
-from live_world import DAYS, HISTORY, live_lake
+from live_world import DAYS, HISTORY, live_lake, session_on
 from paper_exchange import Exchange, paper_exchange
 from pydantic import SecretStr
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import requests
-from live_world import DAYS, HISTORY, SYMBOLS, live_params
+from live_world import DAYS, HISTORY, SYMBOLS, live_params, session_on
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
@@ -30,7 +30,6 @@ from catalyst.live import alpaca_rest
 from catalyst.live.events import Decided, Filled, Intent, OrderChanged
 from catalyst.live.exchange_clock import ExchangeClock
 from catalyst.live.journal import Journal
-from catalyst.live.preparation import session_of
 from catalyst.live.rehearsal import rehearse
 from catalyst.live.stack import Live, run_live
 from catalyst.strategy.news import empty_news
@@ -124,18 +123,19 @@ def _wire_name(request: requests.PreparedRequest) -> str:
 
 
 def look_before_steps(job: dict[str, Any]) -> None:
-    """Before each step of time, write down what is held and what the broker holds against it."""
+    """Before each step in regular hours, write down what is held, and what works against it."""
     step = ExchangeClock._step
     seen = Path(job["seen"]).open("a", encoding="utf-8")  # noqa: SIM115 - as long as we live
-    session = requests.Session()
-    session.headers.update({"APCA-API-KEY-ID": job["key"], "APCA-API-SECRET-KEY": job["key"]})
+    session = session_on(job["day"])
+    asked = requests.Session()
+    asked.headers.update({"APCA-API-KEY-ID": job["key"], "APCA-API-SECRET-KEY": job["key"]})
 
     def ask(path: str) -> Any:  # noqa: ANN401 - JSON
-        answer = session.get(job["url"] + path, timeout=_LOOK_S)
+        answer = asked.get(job["url"] + path, timeout=_LOOK_S)
         return answer.json() if answer.ok else []
 
     async def stepped(self: ExchangeClock, at_ns: int) -> None:
-        if at_ns > self.now_ns():
+        if session.open_ns <= self.now_ns() < min(at_ns, session.close_ns):
             held = {row["symbol"]: int(row["qty"]) for row in ask("/v2/positions")}
             if held:
                 orders = ask("/v2/orders?status=open&nested=true&limit=500")
@@ -220,8 +220,7 @@ class _Quiet:
 
 def warm() -> None:
     """Load the kernels, on arrays alone: what reads a lake has threads, and a fork has none."""
-    session = session_of(DAYS[HISTORY])
-    assert session is not None
+    session = session_on(str(DAYS[HISTORY]))
     rehearse(Market(_Quiet(), live_params()), live_params(), session)
 
 

@@ -11,6 +11,8 @@ from worlds import INSTANT, scratch
 
 from catalyst import Lake, Params
 from catalyst.data.calendar import NEW_YORK, sessions
+from catalyst.live.preparation import session_of
+from catalyst.strategy.values import Session
 
 #: A session of them is lived through by one run; all are the same.
 DAYS = tuple(sessions(dt.date(2015, 3, 2), dt.date(2016, 12, 30)))
@@ -100,6 +102,13 @@ def live_lake(n_sessions: int) -> Lake:
     published = pl.col("published_at").cast(INSTANT)
     lake.add_news(news.with_columns(published, collected_at=published + dt.timedelta(seconds=30)))
     return lake
+
+
+def session_on(day: str) -> Session:
+    """Give the session of a day, ISO."""
+    found = session_of(dt.date.fromisoformat(day))
+    assert found is not None
+    return found
 
 
 def _words(number: int) -> str:
