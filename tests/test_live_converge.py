@@ -572,10 +572,20 @@ def test_an_entry_that_fills_after_its_cancel_comes_back_and_is_protected() -> N
     assert world.apart() == []
 
 
+def test_what_a_cancel_has_ended_is_known_without_an_event() -> None:
+    async def story(world: World) -> None:
+        await world.hold()
+        world.broker.mute = True
+        world.flatten = True
+        await world.turn()
+
+    assert [o.kind for o in played(story).mirror.live_of_symbol("AAA")] == ["market"]
+
+
 def test_a_cancel_whose_event_never_comes_is_asked_for() -> None:
     async def story(world: World) -> None:
         await world.enter()
-        world.broker.mute = True
+        world.broker.mute = world.broker.slow = True
         world.desk.state = replace(world.desk.state, entries=())
         await world.turn()
         assert world.wants() == []
@@ -620,9 +630,8 @@ def test_what_a_lost_exit_sold_was_not_closed_by_hand() -> None:
         await world.hold()
         world.flatten = True
         world.broker.next = ["dark"]
-        await world.pass_time(1)
         world.broker.mute = True
-        await world.turn()
+        await world.pass_time(1)
         assert len(world.mirror.unresolved()) == 1
         world.trade(0, 100.0)
         await world.reconciler.work()

@@ -309,8 +309,13 @@ class BrokerDesk:
             # It has ended, or is just ending: its state says which.
             return await self._ask_for(broker_id)
         except BrokerSilenceError:
-            pass
-        return []
+            return []
+        try:
+            # What protects next waits for this end: the stream alone may tell it late, or never.
+            orders = await self._ask(lambda: self.broker.order(broker_id))
+        except (BrokerRefusalError, BrokerSilenceError):
+            return []
+        return [body for order in orders for body in self.mirror.seen(order)]
 
     async def _ask_for(self, broker_id: str) -> list[Body]:
         try:
