@@ -152,6 +152,11 @@ class Stage:
         self.lake = live_lake(n_sessions)
         self._days = [str(day) for day in DAYS[HISTORY : HISTORY + n_sessions]]
 
+    @property
+    def day(self) -> str:
+        """The day of the next session, ISO."""
+        return self._days[0]
+
     def close(self) -> None:
         self.launcher.close()
         self.cluster.close()

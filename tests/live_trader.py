@@ -42,9 +42,11 @@ _UNSEEN = ("alert", "control", "cycle", "found", "missed", "inputs")
 class Moments:
     """Count what this process lives through, and do at some of it what a plan says."""
 
-    def __init__(self, trace: str, plan: Sequence[dict[str, Any]]) -> None:
-        self._trace = Path(trace).open("a", encoding="utf-8")  # noqa: SIM115 - as long as we live
-        self._plan = plan
+    def __init__(self, job: dict[str, Any]) -> None:
+        path = Path(job["trace"])
+        self._trace = path.open("a", encoding="utf-8")
+        self._plan: Sequence[dict[str, Any]] = job["plan"]
+        self._url = job["url"]
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -57,17 +59,27 @@ class Moments:
             self._trace.flush()
             for deed in self._plan:
                 if deed["at"] in (name, "any") and self._counts[deed["at"]] == deed["nth"]:
-                    _do(deed)
+                    self._do(deed)
+
+    def _do(self, deed: dict[str, Any]) -> None:
+        match deed["do"]:
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+                time.sleep(_LOOK_S)
+            case "signal":
+                os.kill(deed["pid"], deed["signal"])
+            case "faults":
+                where = self._url + "/catalyst/faults"
+                requests.post(where, json={"faults": deed["faults"]}, timeout=_LOOK_S)
+            case "clock":
+                _set_clock(deed["by_s"])
 
 
-def _do(deed: dict[str, Any]) -> None:
-    if deed["do"] == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(_LOOK_S)
-    elif deed["do"] == "signal":
-        os.kill(deed["pid"], deed["signal"])
-    else:
-        requests.post(deed["url"], json={"faults": deed["faults"]}, timeout=_LOOK_S)
+def _set_clock(by_s: float) -> None:
+    """Set the machine's clock, as far as this process can tell."""
+    now, now_ns, by_ns = time.time, time.time_ns, round(by_s * 1e9)
+    time.time = lambda: now() + by_s
+    time.time_ns = lambda: now_ns() + by_ns
 
 
 def watch(moments: Moments) -> None:
@@ -149,7 +161,7 @@ def look_before_steps(job: dict[str, Any]) -> None:
 
 def trade(job: dict[str, Any]) -> None:
     """Trade one session, as ``catalyst live`` does."""
-    watch(Moments(job["trace"], job["plan"]))
+    watch(Moments(job))
     look_before_steps(job)
     settings = Settings(
         catalyst_home=Path(job["home"]),
