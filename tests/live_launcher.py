@@ -12,6 +12,8 @@ import os
 import resource
 import signal
 import sys
+import threading
+import time
 import traceback
 from typing import Any
 from unittest import mock
@@ -45,12 +47,20 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
 def _run(job: dict[str, Any]) -> int:
     log = os.open(job["log"], os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     faulthandler.register(signal.SIGUSR1)
+    # A launcher that is killed must leave nobody behind.
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         importlib.import_module("live_trader").TASKS[job["task"]](job)
     except BaseException:  # noqa: BLE001 - whatever it was, it is told
