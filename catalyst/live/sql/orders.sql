@@ -30,7 +30,7 @@ SELECT %(account_id)s, %(client_order_id)s, %(order_id)s, %(order_ids)s,
     coalesce(%(order_type)s::execution.order_type, o.order_type),
     coalesce(%(order_class)s, o.order_class), coalesce(%(time_in_force)s, o.time_in_force),
     coalesce(%(extended_hours)s, o.extended_hours, FALSE), 'unknown',
-    coalesce(%(quantity)s::NUMERIC, o.quantity - o.filled_quantity),
+    coalesce(%(quantity)s::NUMERIC, nullif(o.quantity - o.filled_quantity, 0), o.quantity),
     coalesce(%(limit_price)s::NUMERIC, o.limit_price),
     coalesce(%(stop_price)s::NUMERIC, o.stop_price), %(replaces)s, %(seq)s,
     public.instant_of(%(at_ns)s), public.instant_of(%(at_ns)s), %(metadata)s::JSONB
