@@ -83,6 +83,19 @@ def test_an_entry_before_the_open_is_one_limit_for_extended_hours(side: int) -> 
     ]
 
 
+def test_what_an_entry_has_bought_before_the_open_is_protected_at_the_open() -> None:
+    async def story(world: World) -> None:
+        await world.enter()
+        world.trade(0, 100.0, most=60)
+        await world.turn()
+        await world.pass_to(at("09:30"))
+        await world.turn()
+
+    stops = [o for o in played(story, "09:20").broker.live("AAA") if o.kind == "stop"]
+
+    assert sum(o.quantity for o in stops) == 60
+
+
 @pytest.mark.parametrize("what", ["ok", "refused"])
 def test_an_entry_is_sent_once_whatever_becomes_of_it(what: str) -> None:
     async def story(world: World) -> None:

@@ -175,6 +175,9 @@ class _Desk:
         """Tell whether a bracket has filled in part and nothing protects it, for too long."""
         if not 0 < order.filled < order.quantity or not self.at.regular:
             return False
+        if order.order_class != "bracket":
+            # An entry from before the open: nothing wakes with it, and its rest stands in the way.
+            return True
         legs = [o for o, _ in self.leaving if o.parent_id == order.broker_id]
         if any(o.kind == "stop" and self._awake(o) for o in legs):
             return False
