@@ -86,10 +86,10 @@ def test_an_entry_before_the_open_is_one_limit_for_extended_hours(side: int) -> 
 def test_what_an_entry_has_bought_before_the_open_is_protected_at_the_open() -> None:
     async def story(world: World) -> None:
         await world.enter()
+        await world.pass_to(at("09:30") - SECOND_NS)
         world.trade(0, 100.0, most=60)
         await world.turn()
-        await world.pass_to(at("09:30"))
-        await world.turn()
+        await world.pass_time(1)
 
     stops = [o for o in played(story, "09:20").broker.live("AAA") if o.kind == "stop"]
 
